@@ -1,0 +1,1 @@
+"""lineup: image classifiers lined up under one set of rules, in a DVC pipeline."""

@@ -1,0 +1,1 @@
+"""All runs side by side: table, pictures and report."""

@@ -1,0 +1,56 @@
+"""claims.csv: what the reports say of their models, row by row."""
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+
+from lineup.errors import LineupError
+
+COLUMNS = ["row", "report", "what", "metric", "claimed", "split"]
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One figure that a report gives; `metric` is empty and `claimed` None where it gives none.
+
+    metric: named as in metrics/runs and metrics/latency; split: the images it was measured on. The first
+    claim of a row is the one that our figure is set beside.
+    """
+
+    row: str
+    report: str
+    what: str
+    metric: str
+    claimed: float | None
+    split: str
+
+
+def read_claims(path: Path) -> dict[str, list[Claim]]:
+    """Read the claims of every row, in the order of the file. Raises LineupError if it is not such a file."""
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            lines = list(reader)
+    except (OSError, ValueError, csv.Error) as error:
+        raise LineupError(
+            str(path), f"not readable ({error})", "a CSV file", "restore it from the repository"
+        ) from error
+    if reader.fieldnames != COLUMNS:
+        raise LineupError(
+            str(path), f"columns {reader.fieldnames}", ", ".join(COLUMNS), "correct the first line"
+        )
+    claims: dict[str, list[Claim]] = {}
+    for number, line in enumerate(lines, start=2):
+        claim = _read_claim(line, f"{path} line {number}")
+        claims.setdefault(claim.row, []).append(claim)
+    return claims
+
+
+def _read_claim(line: dict[str, str], where: str) -> Claim:
+    try:
+        claimed = float(line["claimed"]) if line["claimed"] else None
+        return Claim(**{**line, "claimed": claimed})  # type: ignore[arg-type]
+    except (TypeError, ValueError) as error:
+        raise LineupError(
+            where, f"not a claim ({error})", f"{len(COLUMNS)} values, claimed a number or empty", "correct it"
+        ) from error

@@ -1,0 +1,213 @@
+"""The table as pictures: accuracy with intervals, accuracy against latency, learning curves."""
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+from lineup.comparison.table import MEASURED, Row
+from lineup.files import write_atomic
+
+# One colour for everything that is ink, so that the report can replace it by the page's own.
+INK = "#24292f"
+BAR, CLAIM, FRONT = "#4c8fd0", "#e36209", "#2da44e"
+STYLE: dict[Any, Any] = {
+    "axes.edgecolor": INK,
+    "axes.labelcolor": INK,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.family": "DejaVu Sans",
+    "legend.frameon": False,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "lineup",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+# Where a label may stand, as an offset in points from its dot: beside it first, then farther away.
+OFFSETS = [
+    (x * reach, y * reach)
+    for reach in (7, 14, 24, 36, 50)
+    for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
+]
+
+
+def draw_accuracy(table: Sequence[Row]) -> Figure:
+    """Draw test accuracy with its interval as a bar a measured run, best first, claims as marks."""
+    rows = [row for row in table if row["status"] == MEASURED]
+    with mpl.rc_context(STYLE):
+        figure = _new_figure(8, 1.3 + 0.34 * max(len(rows), 1))
+        axes = figure.subplots()
+        for place, row in enumerate(rows):
+            low, high = row["test_accuracy"] - row["test_low"], row["test_high"] - row["test_accuracy"]
+            axes.barh(place, row["test_accuracy"], color=BAR, height=0.62)
+            axes.errorbar(row["test_accuracy"], place, xerr=[[low], [high]], color=INK, capsize=3, lw=1.2)
+            if _claims_accuracy(row):
+                axes.plot(
+                    row["claimed"], place, marker="D", color=CLAIM, markeredgecolor="white", ms=7, ls=""
+                )
+        axes.set_yticks(range(len(rows)), [_label(row) for row in rows])
+        axes.invert_yaxis()
+        _limit_accuracies(axes, rows)
+        axes.set_xlabel("accuracy")
+        marks = [
+            Line2D([], [], color=BAR, lw=7, label="test accuracy, 95 % interval"),
+            Line2D(
+                [], [], color=CLAIM, marker="D", ls="", label="claimed by the report (test or validation)"
+            ),
+        ]
+        figure.legend(handles=marks, loc="outside upper center", ncols=2, fontsize=9)
+    return figure
+
+
+def draw_cost(table: Sequence[Row]) -> Figure:
+    """Draw test accuracy against latency of one image; the line joins runs that no other run beats in both."""
+    rows = [row for row in table if row["status"] == MEASURED]
+    with mpl.rc_context(STYLE):
+        figure = _new_figure(8, 5)
+        axes = figure.subplots()
+        front = find_front(rows)
+        axes.plot(
+            [row["latency_ms"] for row in front],
+            [row["test_accuracy"] for row in front],
+            **{"color": FRONT, "drawstyle": "steps-post", "lw": 1.5, "label": "not beaten in both"},
+        )
+        for row in rows:
+            color = FRONT if row in front else BAR
+            axes.plot(row["latency_ms"], row["test_accuracy"], marker="o", ms=6, ls="", color=color)
+        axes.set_xscale("log")
+        axes.margins(0.14)
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_minor_formatter("{x:g}")
+        axes.tick_params(axis="x", which="minor", labelsize=8)
+        axes.set_xlabel("milliseconds for one image (logarithmic)")
+        axes.set_ylabel("test accuracy")
+        axes.grid(alpha=0.25)
+        if rows:
+            axes.legend(loc="lower right", fontsize=9)
+        _write_labels(figure, axes, rows)
+    return figure
+
+
+def draw_curves(curves: Sequence[Row], quantity: str) -> Figure:
+    """Draw `quantity` (accuracy or loss) of all runs by epoch: validation as a line, train dashed."""
+    runs = list(dict.fromkeys(row["run"] for row in curves))
+    colors = mpl.colormaps["tab10" if len(runs) <= 10 else "tab20"].colors  # type: ignore[attr-defined]
+    with mpl.rc_context(STYLE):
+        figure = _new_figure(8, 4.6 + 0.25 * (len(runs) // 5))
+        axes = figure.subplots()
+        for place, run in enumerate(runs):
+            for split, style, width in (("validation", "-", 1.8), ("train", "--", 1.0)):
+                rows = [row for row in curves if (row["run"], row["split"]) == (run, split)]
+                axes.plot(
+                    [row["epoch"] for row in rows],
+                    [row[quantity] for row in rows],
+                    **{"color": colors[place % len(colors)], "ls": style, "lw": width},
+                    marker="." if len(rows) < 30 else None,
+                )
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.set_xlabel("epoch")
+        axes.set_ylabel(quantity)
+        axes.grid(alpha=0.25)
+        marks = [
+            Line2D([], [], color=colors[place % len(colors)], lw=2.5, label=run)
+            for place, run in enumerate(runs)
+        ]
+        marks += [
+            Line2D([], [], color=INK, label="validation"),
+            Line2D([], [], color=INK, ls="--", label="train"),
+        ]
+        figure.legend(handles=marks, loc="outside upper center", ncols=min(len(marks), 6), fontsize=9)
+    return figure
+
+
+def find_front(rows: Sequence[Row]) -> list[Row]:
+    """The Pareto front, fastest first: runs that no other run matches in speed and beats in accuracy."""
+    front: list[Row] = []
+    for row in sorted(rows, key=lambda row: (row["latency_ms"], -row["test_accuracy"])):
+        if not front or row["test_accuracy"] > front[-1]["test_accuracy"]:
+            front.append(row)
+    return front
+
+
+def write_png(figure: Figure, path: Path) -> None:
+    """Write a PNG whose bytes depend on the picture only."""
+    write_atomic(
+        path, lambda temporary: figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
+    )
+
+
+def format_svg(figure: Figure) -> str:
+    """An SVG element for an HTML page: no background, ink in the colour of the text around it."""
+    text = io.StringIO()
+    with mpl.rc_context(STYLE):
+        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+    svg = text.getvalue()
+    return svg[svg.index("<svg") :].replace(INK, "currentColor")
+
+
+def _new_figure(width: float, height: float) -> Figure:
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _label(row: Row) -> str:
+    return f"{row['run']} ({row['row']})" if row["row"] else str(row["run"])
+
+
+def _claims_accuracy(row: Row) -> bool:
+    return row["claimed"] is not None and row["claimed_metric"] in ("test_accuracy", "val_accuracy")
+
+
+def _limit_accuracies(axes: Axes, rows: Sequence[Row]) -> None:
+    """Leave out the empty part on the left; the axis says where it starts."""
+    shown = [row["test_low"] for row in rows] + [row["claimed"] for row in rows if _claims_accuracy(row)]
+    right = max([row["test_high"] for row in rows] + shown, default=1.0)
+    left = min(shown, default=0.0)
+    axes.set_xlim(max(0.0, left - 0.35 * (right - left) - 0.02), min(1.0, right + 0.02))
+
+
+def _write_labels(figure: Figure, axes: Axes, rows: Sequence[Row]) -> None:
+    """Write each run's name near its dot, at the first place where it covers neither dot nor name."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    points = [axes.transData.transform((row["latency_ms"], row["test_accuracy"])) for row in rows]
+    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in points]
+    legend = axes.get_legend()
+    if legend:
+        taken.append(legend.get_window_extent())
+    for row in rows:
+        taken.append(_write_label(axes, row, taken))
+
+
+def _write_label(axes: Axes, row: Row, taken: Sequence[Bbox]) -> Bbox:
+    box = Bbox.null()
+    for x, y in OFFSETS:
+        text = axes.annotate(
+            _label(row),
+            (row["latency_ms"], row["test_accuracy"]),
+            (x, y),
+            textcoords="offset points",
+            fontsize=8,
+            ha={1: "left", 0: "center", -1: "right"}[(x > 0) - (x < 0)],
+            va={1: "bottom", 0: "center", -1: "top"}[(y > 0) - (y < 0)],
+            arrowprops={"arrowstyle": "-", "color": INK, "lw": 0.5, "alpha": 0.6}
+            if abs(x) + abs(y) > 14
+            else None,
+        )
+        # The words only: Annotation's own extent would hold the arrow too.
+        box = Text.get_window_extent(text)
+        if axes.bbox.containsx(box.x0) and axes.bbox.containsx(box.x1) and not box.count_overlaps(taken):
+            break
+        if (x, y) != OFFSETS[-1]:
+            text.remove()
+    return box

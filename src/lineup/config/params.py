@@ -1,0 +1,290 @@
+"""params.yaml, read as DVC reads it and checked before anything runs."""
+
+import re
+from collections.abc import Iterable, Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from lineup.config.schema import Cnn, Params, Run
+from lineup.errors import LineupError
+
+Place = tuple[int | str, ...]
+
+# Which table the values of these keys must be found in; `model` is special, its table depends on the family.
+RUN_TABLES = {"view": "views", "weights": "weights", "augment": "augments", "recipe": "recipes"}
+EXPECTED = {
+    "finite_number": "a finite number",
+    "float_type": "a number",
+    "int_type": "a whole number",
+    "bool_type": "true or false",
+    "string_type": "a text",
+    "list_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+    "union_tag_not_found": "a mapping with the key name",
+    "string_pattern_mismatch": "a name of letters, digits and underscores",
+}
+
+
+class ParamsError(LineupError):
+    """Every problem of a file at once, one a line."""
+
+    def __init__(self, errors: Iterable[LineupError]) -> None:
+        Exception.__init__(self, "\n".join(str(error) for error in errors))
+
+
+def load(path: Path = Path("params.yaml")) -> Params:
+    """Read and check `path`. Raises LineupError; for several problems ParamsError, one line each."""
+    return check(parse(read(path), path), path)
+
+
+def read(path: Path) -> str:
+    """Return the text of `path`, its line ends as they are. Raises LineupError."""
+    try:
+        return path.read_bytes().decode("utf-8")
+    except FileNotFoundError as error:
+        raise LineupError(
+            str(path), "not there", "the file of parameters", "run in the repository's root"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise LineupError(str(path), f"cannot be read ({error})", "UTF-8 text", "mend the file") from error
+
+
+def parse(text: str, path: Path) -> Any:
+    """Return what the YAML 1.2 `text` of `path` holds, in plain types. Raises LineupError with the line."""
+    try:
+        return YAML(typ="safe", pure=True).load(text)
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = f"{path} line {mark.line + 1}" if mark else str(path)
+        problem = " ".join(str(error.problem or error.context).split())
+        raise LineupError(
+            line, problem, "YAML with each key once and spaces, no tabs", "mend this line"
+        ) from error
+    except YAMLError as error:
+        raise LineupError(str(path), " ".join(str(error).split()), "YAML 1.2", "mend the file") from error
+
+
+def check(data: Any, path: Path) -> Params:
+    """Return the checked parameters that `data`, the content of `path`, holds. Raises LineupError."""
+    problems = list(_reference_problems(data, path)) if isinstance(data, dict) else []
+    try:
+        params = Params.model_validate(data)
+    except ValidationError as error:
+        _refuse([*_schema_problems(error, data, path), *problems])
+    _refuse(problems or list(_size_problems(params, path)))
+    return params
+
+
+def check_architectures(params: Params, path: Path = Path("params.yaml")) -> None:
+    """Refuse timm models the installed timm does not know; apart from `load`, since timm loads slowly."""
+    specs = params.models.get("timm", {})
+    if not specs:
+        return
+    from timm import list_models
+
+    known = set(list_models())
+    _refuse(
+        _unknown(f"models.timm.{name}.arch", spec.arch, known, "a model of timm", path)
+        for name, spec in specs.items()
+        if spec.arch.split(".")[0] not in known
+    )
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return `did you mean a or b?` for the names that resemble `word`, else `choose one of …`."""
+    known = sorted(known)
+    close = get_close_matches(word, known, n=2, cutoff=0.6)
+    if close:
+        return f"did you mean {' or '.join(close)}?"
+    return f"choose one of {', '.join(known[:20])}" if known else "declare it first"
+
+
+def _refuse(errors: Iterable[LineupError]) -> None:
+    found = list(errors)
+    if len(found) == 1:
+        raise found[0]
+    if found:
+        raise ParamsError(found)
+
+
+def _unknown(where: str, word: str, known: Iterable[str], expected: str, path: Path) -> LineupError:
+    return LineupError(f"{path}: {where}", f"unknown name {word!r}", expected, nearest(word, known))
+
+
+# --- what each value is -------------------------------------------------------------------------------
+
+
+def _schema_problems(error: ValidationError, data: Any, path: Path) -> Iterator[LineupError]:
+    details = error.errors(include_url=False, include_context=True)
+    missing = {detail["loc"] for detail in details if detail["type"] == "missing"}
+    misspelt: set[Place] = set()
+    for detail in details:
+        if detail["type"] == "extra_forbidden":
+            place = detail["loc"]
+            close = get_close_matches(
+                str(place[-1]), [str(gap[-1]) for gap in missing if gap[:-1] == place[:-1]], n=1
+            )
+            misspelt |= {(*place[:-1], name) for name in close}
+    for detail in details:
+        if detail["loc"] not in misspelt:
+            yield _schema_problem(detail, data, path)
+
+
+def _schema_problem(detail: ErrorDetails, data: Any, path: Path) -> LineupError:
+    where = f"{path}: {dotted(detail['loc'], data)}" if detail["loc"] else str(path)
+    kind, value = detail["type"], detail["input"]
+    if kind == "missing":
+        key = str(detail["loc"][-1])
+        return LineupError(where, "missing", "every key, nothing has a default", f"add {key}: with a value")
+    if kind == "extra_forbidden":
+        return LineupError(
+            where, "unknown key", "a key of the schema", nearest(str(detail["loc"][-1]), _keys(detail["loc"]))
+        )
+    if kind in ("literal_error", "union_tag_invalid"):
+        names = re.findall(
+            r"'([^']*)'", str(detail["ctx"].get("expected_tags", detail["ctx"].get("expected")))
+        )
+        word = detail["ctx"].get("tag", value)
+        fix = nearest(word, names) if isinstance(word, str) else f"choose one of {', '.join(names)}"
+        return LineupError(where, _shown(word), f"one of {', '.join(names)}", fix)
+    return LineupError(where, _shown(value), _expected(detail), _fix(kind, value))
+
+
+def _expected(detail: ErrorDetails) -> str:
+    if detail["type"] == "value_error":
+        return detail["msg"].removeprefix("Value error, ")
+    message = detail["msg"].removeprefix("Input should be ").removeprefix("List should have ")
+    if detail["type"].startswith(("greater_than", "less_than")):
+        message = f"a number {message}"
+    return EXPECTED.get(detail["type"], message.split(" after validation")[0])
+
+
+def _fix(kind: str, value: object) -> str:
+    if kind in ("float_type", "int_type") and isinstance(value, str):
+        return "write a number without quotes"
+    return "correct it"
+
+
+def _shown(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, dict):
+        return "a mapping"
+    text = f"the text {value!r}" if isinstance(value, str) else repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def dotted(place: Place, data: Any) -> str:
+    """Return the key path of `place` in `data`, without the names of union members pydantic puts in."""
+    parts = []
+    for number, part in enumerate(place):
+        last = number == len(place) - 1
+        union = not isinstance(data, dict | list) or (
+            isinstance(data, dict) and part not in data and not last
+        )
+        if part == "[key]" or union:
+            continue
+        parts.append(str(part))
+        inside = (isinstance(data, dict) and part in data) or (
+            isinstance(data, list) and isinstance(part, int)
+        )
+        data = data[part] if inside else None
+    return ".".join(parts)
+
+
+def _keys(place: Place) -> list[str]:
+    """Return the keys that the schema allows beside the last key of `place`."""
+    schema = Params.model_json_schema()
+    node: dict[str, Any] = schema
+    for part in place[:-1]:
+        node = _resolve(_inner(node, part), schema)
+    return list(node["properties"])
+
+
+def _inner(node: dict[str, Any], part: int | str) -> dict[str, Any]:
+    if "discriminator" in node:
+        return {"$ref": node["discriminator"]["mapping"][part]}
+    if part in node.get("properties", {}):
+        return dict(node["properties"][part])
+    return dict(next(iter(node["patternProperties"].values())))
+
+
+def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
+    return dict(schema["$defs"][node["$ref"].rsplit("/", 1)[-1]]) if "$ref" in node else node
+
+
+# --- what the entries say of each other ------------------------------------------------------------------
+
+
+def _table(data: Any, *keys: str) -> dict[str, Any]:
+    """Return the mapping at `keys`, empty where the file is wrong: the schema reports that."""
+    for key in keys:
+        data = data.get(key) if isinstance(data, dict) else None
+    return data if isinstance(data, dict) else {}
+
+
+def _reference_problems(data: dict[str, Any], path: Path) -> Iterator[LineupError]:
+    for name, view in _table(data, "views").items():
+        yield from _reference(f"views.{name}.dataset", view, "datasets", _table(data, "datasets"), path)
+    for section in ("runs", "waiting"):
+        for name, run in _table(data, section).items():
+            for key, table in RUN_TABLES.items():
+                yield from _reference(f"{section}.{name}.{key}", run, table, _table(data, table), path)
+            family = run.get("family") if isinstance(run, dict) else None
+            if isinstance(family, str) and family in _families():
+                models = _table(data, "models", family)
+                yield from _reference(f"{section}.{name}.model", run, f"models.{family}", models, path)
+    for name in _table(data, "runs").keys() & _table(data, "waiting").keys():
+        where = f"{path}: waiting.{name}"
+        yield LineupError(where, "also in runs", "a run in runs or in waiting", "remove one of the two")
+
+
+def _families() -> list[str]:
+    return list(Params.model_json_schema()["$defs"]["Models"]["properties"])
+
+
+def _reference(
+    where: str, entry: Any, table: str, known: dict[str, Any], path: Path
+) -> Iterator[LineupError]:
+    word = entry.get(where.rsplit(".", 1)[-1]) if isinstance(entry, dict) else None
+    if isinstance(word, str) and word not in known:
+        yield _unknown(
+            where, word, filter(lambda key: isinstance(key, str), known), f"a name under {table}", path
+        )
+
+
+def _size_problems(params: Params, path: Path) -> Iterator[LineupError]:
+    for section, runs in (("runs", params.runs), ("waiting", params.waiting)):
+        for name, run in runs.items():
+            yield from _size_problem(f"{path}: {section}.{name}", run, params)
+
+
+def _size_problem(where: str, run: Run, params: Params) -> Iterator[LineupError]:
+    size, augment = params.views[run.view].size, params.augments[run.augment]
+    for key, pixels in (("crop", augment.crop), ("cutout", augment.cutout)):
+        if pixels >= size:
+            found = f"augments.{run.augment}.{key} is {pixels}"
+            yield LineupError(where, found, f"less than the {size} pixels of view {run.view}", "lower it")
+    if run.family == "cnn" and _last_side(params.models["cnn"][run.model], size) < 1:
+        found = f"models.cnn.{run.model} leaves nothing of an image"
+        yield LineupError(
+            where, found, f"the {size} pixels of view {run.view} to last", "remove a pool or conv"
+        )
+
+
+def _last_side(cnn: Cnn, size: int) -> int:
+    """Return the side that convolutions (3x3) and pools (2x2) leave of `size` pixels."""
+    for layer in cnn.layers:
+        if layer.startswith("conv") and cnn.padding == "valid":
+            size -= 2
+        elif layer == "pool":
+            size //= 2
+    return size

@@ -1,0 +1,265 @@
+"""What params.yaml may hold. Nothing has a default; every message says what is expected."""
+
+import re
+from itertools import pairwise
+from typing import Annotated, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    PlainValidator,
+    StringConstraints,
+)
+
+# pydantic can read typing.TypedDict itself only from Python 3.12 on.
+from typing_extensions import TypedDict
+
+STRICT = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
+
+Positive = Annotated[float, Field(gt=0)]
+NotNegative = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+BelowOne = Annotated[float, Field(ge=0, lt=1)]
+Count = Annotated[int, Field(ge=1)]
+CountOrNone = Annotated[int, Field(ge=0)]
+Side = Annotated[int, Field(ge=8, le=512)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+# DVC names stages by these keys, so a dot, a slash or an @ would break it.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
+Family = Literal["cnn", "timm", "mlp"]
+Optimizer = Literal["sgd", "nesterov", "adam", "adamw", "rmsprop"]
+
+LAYER = re.compile(r"(conv|dense) [1-9]\d*|pool|dropout|flatten|gap")
+
+
+class Entry(BaseModel):
+    """An entry of params.yaml: strict, frozen, nothing beyond its keys."""
+
+    model_config = STRICT
+
+
+class Runtime(Entry):
+    """How every run is computed."""
+
+    device: Literal["auto", "cpu", "cuda"]
+    threads: Annotated[int, Field(ge=1, le=1024)]
+    channels_last: bool
+
+
+class Dataset(Entry):
+    """What is downloaded."""
+
+    source: Literal["cifar10", "cifar100", "digits"]
+
+
+class View(Entry):
+    """How a dataset is prepared; `size` in pixels, `validation` a share of train."""
+
+    dataset: str
+    color: Literal["rgb", "gray"]
+    size: Side
+    validation: Annotated[float, Field(gt=0, le=0.5)]
+    split_seed: Seed
+    normalize: Literal["unit", "symmetric", "channel"]
+
+
+class Weights(Entry):
+    """What training starts from."""
+
+    source: Literal["none"]
+
+
+def check_layers(layers: list[str]) -> list[str]:
+    """Refuse layers that do not form features, one flatten or gap, then dense layers."""
+    for layer in layers:
+        if not LAYER.fullmatch(layer):
+            raise ValueError(f"layers among conv N, dense N, pool, dropout, flatten, gap, not {layer!r}")
+    kinds = [layer.split()[0] for layer in layers]
+    bridges = [place for place, kind in enumerate(kinds) if kind in ("flatten", "gap")]
+    if len(bridges) != 1:
+        raise ValueError(f"exactly one flatten or gap, not {len(bridges)}")
+    if any(kind == "pool" and before != "conv" for before, kind in pairwise(["", *kinds])):
+        raise ValueError("each pool straight after a conv")
+    if "dense" in kinds[: bridges[0]] or {"conv", "pool"} & set(kinds[bridges[0] :]):
+        raise ValueError(f"conv and pool before {kinds[bridges[0]]}, dense after it")
+    return layers
+
+
+class Cnn(Entry):
+    """models.cnn.<name>: a plain convolutional network."""
+
+    padding: Literal["same", "valid"]
+    batch_norm: Literal["none", "conv", "all"]
+    activation: Literal["relu", "leaky_relu", "elu", "tanh"]
+    dropout: BelowOne
+    layers: Annotated[list[str], AfterValidator(check_layers)]
+
+
+def check_options(options: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Refuse arguments that are given to timm from elsewhere."""
+    taken = sorted({"pretrained", "num_classes", "in_chans", "drop_rate"} & options.keys())
+    if taken:
+        raise ValueError(f"no {', '.join(taken)}, which the run and the model decide")
+    return options
+
+
+class Timm(Entry):
+    """models.timm.<name>: any model of timm, given `options`; enlarges images to `input_size` unless null."""
+
+    arch: str
+    stem: Literal["standard", "cifar"]
+    input_size: Side | None
+    dropout: BelowOne
+    options: Annotated[dict[str, JsonValue], AfterValidator(check_options)]
+
+
+class Mlp(Entry):
+    """models.mlp.<name>: widths of the hidden layers."""
+
+    layers: list[Count]
+    dropout: BelowOne
+
+
+class Models(TypedDict, total=False):
+    """Model specifications by family and name."""
+
+    __pydantic_config__ = STRICT  # type: ignore[misc]  # pydantic's documented way for a TypedDict
+    cnn: dict[Name, Cnn]
+    timm: dict[Name, Timm]
+    mlp: dict[Name, Mlp]
+
+
+def check_jitter(jitter: list[float]) -> list[float]:
+    """Refuse a hue strength that turns the colour circle by more than half."""
+    if jitter[3] > 0.5:
+        raise ValueError(f"a hue strength (the last one) of at most 0.5, not {jitter[3]}")
+    return jitter
+
+
+class Augment(Entry):
+    """How images are varied: degrees, shares of the side, pixels, strengths."""
+
+    flip: bool
+    crop: CountOrNone
+    rotate: Annotated[float, Field(ge=0, le=180)]
+    shift: Annotated[list[Share], Field(min_length=2, max_length=2)]
+    fill: Literal["zeros", "border", "reflection"]
+    cutout: CountOrNone
+    jitter: Annotated[list[NotNegative], Field(min_length=4, max_length=4), AfterValidator(check_jitter)]
+
+
+class Constant(Entry):
+    """The learning rate stays."""
+
+    name: Literal["constant"]
+
+
+class Cosine(Entry):
+    """Half a cosine down to 0 after `warmup` epochs of linear rise."""
+
+    name: Literal["cosine"]
+    warmup: NotNegative
+
+
+class OneCycle(Entry):
+    """One rise over the share `warmup` of the phase, then one fall."""
+
+    name: Literal["one_cycle"]
+    warmup: Share
+
+
+class Plateau(Entry):
+    """Times `factor` whenever validation has not improved for `patience` epochs, never below `floor`."""
+
+    name: Literal["plateau"]
+    factor: Annotated[float, Field(gt=0, lt=1)]
+    patience: Count
+    floor: NotNegative
+
+
+Schedule = Annotated[Constant | Cosine | OneCycle | Plateau, Field(discriminator="name")]
+
+
+def check_trainable(value: object) -> float | str:
+    """Let through `all`, `head`, a layer's name or a fraction of the layers above 0 and at most 1."""
+    if isinstance(value, str) and value.strip():
+        return value
+    if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= 1:
+        return float(value)
+    raise ValueError("all, head, a layer's name or a fraction above 0 and at most 1")
+
+
+Trainable = Annotated[float | str, PlainValidator(check_trainable)]
+
+
+class Phase(TypedDict, total=False):
+    """What one phase of training overrides."""
+
+    __pydantic_config__ = STRICT  # type: ignore[misc]
+    epochs: Count
+    optimizer: Optimizer
+    lr: Positive
+    momentum: BelowOne
+    weight_decay: NotNegative
+    schedule: Schedule
+    patience: CountOrNone
+    trainable: Trainable
+    dropout: BelowOne
+
+
+class Recipe(Entry):
+    """How a model is trained."""
+
+    epochs: Count
+    batch_size: Count
+    optimizer: Optimizer
+    lr: Positive
+    momentum: BelowOne
+    weight_decay: NotNegative
+    schedule: Schedule
+    smoothing: BelowOne
+    ema: BelowOne
+    patience: CountOrNone
+    keep: Literal["best", "last"]
+    precision: Literal["fp32", "bf16"]
+    trainable: Trainable
+    phases: dict[Name, Phase]
+
+
+def check_distinct(seeds: list[int]) -> list[int]:
+    """Refuse a seed that stands twice: its run would count double."""
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("seeds that differ from each other")
+    return seeds
+
+
+class Run(Entry):
+    """Who takes part: names of other entries, and the seeds."""
+
+    row: str | None
+    view: str
+    weights: str
+    task: Literal["classification"]
+    family: Family
+    model: str
+    augment: str
+    recipe: str
+    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(check_distinct)]
+    tta: Literal["none", "flip"]
+
+
+class Params(Entry):
+    """The whole of params.yaml."""
+
+    runtime: Runtime
+    datasets: dict[Name, Dataset]
+    views: dict[Name, View]
+    weights: dict[Name, Weights]
+    models: Models
+    augments: dict[Name, Augment]
+    recipes: dict[Name, Recipe]
+    runs: dict[Name, Run]
+    waiting: dict[Name, Run]

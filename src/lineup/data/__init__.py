@@ -1,0 +1,1 @@
+"""Prepared images: canonical records, views and packed files."""

@@ -1,0 +1,1 @@
+"""Where images come from: archives, mirrors and embedded sets, checked byte by byte."""

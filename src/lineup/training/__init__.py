@@ -1,0 +1,1 @@
+"""How a model is trained: augmentation, optimisation, checkpoints and the loop."""

@@ -1,0 +1,141 @@
+"""Random variations of a whole batch at once, on the device that holds it."""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# Which random number decides what; a new augmentation takes a new number, so the others keep their draws.
+FLIP, ROW, COLUMN, ANGLE, CUT_ROW, CUT_COLUMN, BRIGHTNESS, CONTRAST, SATURATION, HUE, LANES = range(11)
+
+# Luma of ITU-R BT.601, and the axes of colour in YIQ that hue turns about.
+LUMA = (0.299, 0.587, 0.114)
+TO_YIQ = ((0.299, 0.587, 0.114), (0.5959, -0.2746, -0.3213), (0.2115, -0.5227, 0.3112))
+
+
+def augment(
+    images: Tensor,
+    draw: Tensor,
+    *,
+    blank: Tensor,
+    flip: bool,
+    crop: int,
+    rotate: float,
+    shift: Sequence[float],
+    fill: str,
+    cutout: int,
+    jitter: Sequence[float],
+) -> Tensor:
+    """Vary packed images uint8 [n, h, w, c]; the result is uint8 or float [n, h, w, c], 0 to 255.
+
+    draw: what chance decides, uniform in [0, 1), float [n, LANES], from `draw_uniform`; blank: the colour
+    of cut-out squares, float [c]. flip: mirror half of the images; crop: move by up to so many pixels (a
+    random crop after padding); rotate: up to so many degrees to either side; shift: up to these shares of
+    width and height; fill: what comes in from outside (zeros, border, reflection); cutout: side of a
+    square painted over (DeVries and Taylor 2017); jitter: greatest relative change of brightness,
+    contrast, saturation, and of hue in turns.
+    """
+    if not (flip or crop or rotate or any(shift) or cutout or any(jitter)):
+        return images
+    if rotate or any(shift):
+        images = _move(images, draw, flip, crop, rotate, shift, fill)
+    elif flip or crop:
+        images = _crop(images, draw, flip, crop, fill)
+    if any(jitter):
+        images = _jitter(images.float(), draw, jitter)
+    return _cut(images, draw, cutout, blank) if cutout else images
+
+
+def _crop(images: Tensor, draw: Tensor, flip: bool, crop: int, fill: str) -> Tensor:
+    """Shift by whole pixels and mirror: a gather of bytes, without arithmetic on pixels."""
+    count, height, width, channels = images.shape
+    rows = torch.arange(height, device=images.device) + _offset(draw[:, ROW], crop)[:, None]
+    columns = torch.arange(width, device=images.device).expand(count, width)
+    if flip:
+        columns = torch.where(draw[:, FLIP, None] < 0.5, columns.flip(1), columns)
+    columns = columns + _offset(draw[:, COLUMN], crop)[:, None]
+    outside = ((rows < 0) | (rows >= height))[:, :, None] | ((columns < 0) | (columns >= width))[:, None, :]
+    rows, columns = _fold(rows, height, fill), _fold(columns, width, fill)
+    first = torch.arange(count, device=images.device) * (height * width)
+    places = (first[:, None, None] + rows[:, :, None] * width + columns[:, None, :]).view(-1)
+    moved = images.reshape(-1, channels).index_select(0, places).view_as(images)
+    return moved.masked_fill_(outside[..., None], 0) if crop and fill == "zeros" else moved
+
+
+def _offset(draw: Tensor, crop: int) -> Tensor:
+    """A whole number from -crop to crop."""
+    return (draw * (2 * crop + 1)).long() - crop
+
+
+def _fold(places: Tensor, size: int, fill: str) -> Tensor:
+    """Bring places outside 0..size-1 back in: mirrored about the edge, or held at it."""
+    if fill == "reflection":
+        places = places.abs()
+        places = torch.where(places >= size, 2 * (size - 1) - places, places)
+    return places.clamp(0, size - 1)
+
+
+def _move(
+    images: Tensor, draw: Tensor, flip: bool, crop: int, rotate: float, shift: Sequence[float], fill: str
+) -> Tensor:
+    """Rotate, shift and mirror in one bilinear sampling; crop counts as a shift by whole pixels."""
+    count, height, width, _ = images.shape
+    angle = (draw[:, ANGLE] * 2 - 1) * math.radians(rotate)
+    mirror = torch.where(draw[:, FLIP] < 0.5, -1.0, 1.0) if flip else torch.ones_like(angle)
+    right = (draw[:, COLUMN] * 2 - 1) * 2 * (shift[0] + crop / width)
+    down = (draw[:, ROW] * 2 - 1) * 2 * (shift[1] + crop / height)
+    cosine, sine = angle.cos(), angle.sin()
+    # Coordinates run from -1 to 1 on both axes, so turning about the centre needs the sides' ratio.
+    across = torch.stack([cosine * mirror, -sine * height / width, right], dim=1)
+    along = torch.stack([sine * width / height * mirror, cosine, down], dim=1)
+    grid = functional.affine_grid(
+        torch.stack([across, along], dim=1), [count, 1, height, width], align_corners=False
+    )
+    planes = images.permute(0, 3, 1, 2).float()
+    moved = functional.grid_sample(planes, grid, mode="bilinear", padding_mode=fill, align_corners=False)
+    return moved.permute(0, 2, 3, 1)
+
+
+def _jitter(images: Tensor, draw: Tensor, strengths: Sequence[float]) -> Tensor:
+    """Brightness, contrast and saturation as blends, hue as a turn in YIQ; grey images keep their hue."""
+    lanes = torch.tensor([BRIGHTNESS, CONTRAST, SATURATION, HUE], device=images.device)
+    change = (draw[:, lanes] * 2 - 1) * torch.tensor(strengths, device=images.device)
+    brightness, contrast, saturation, hue = change[:, :, None, None, None].unbind(1)
+    images = images * (1 + brightness)
+    images = torch.lerp(_luma(images).mean((1, 2, 3), keepdim=True), images, 1 + contrast)
+    if images.shape[3] == 3:
+        images = torch.lerp(_luma(images), images, 1 + saturation)
+        images = _turn_hue(images, hue.view(-1) * 2 * math.pi)
+    return images.clamp(0, 255)
+
+
+def _luma(images: Tensor) -> Tensor:
+    if images.shape[3] == 1:
+        return images
+    return (images * torch.tensor(LUMA, device=images.device)).sum(3, keepdim=True)
+
+
+def _turn_hue(images: Tensor, angle: Tensor) -> Tensor:
+    """Turn the colours of images [n, h, w, 3] by angles [n] in radians about the grey axis."""
+    to_yiq = torch.tensor(TO_YIQ, device=images.device)
+    turn = torch.zeros(len(angle), 3, 3, device=images.device)
+    turn[:, 0, 0] = 1
+    turn[:, 1, 1] = turn[:, 2, 2] = angle.cos()
+    turn[:, 1, 2], turn[:, 2, 1] = -angle.sin(), angle.sin()
+    matrix = torch.linalg.inv(to_yiq) @ turn @ to_yiq
+    return torch.einsum("nhwc,ndc->nhwd", images, matrix)
+
+
+def _cut(images: Tensor, draw: Tensor, side: int, blank: Tensor) -> Tensor:
+    """Paint a square of `side` pixels, whole or cut off by the edge, anywhere in the image."""
+    _, height, width, _ = images.shape
+    top = (draw[:, CUT_ROW] * height).long()[:, None] - side // 2
+    left = (draw[:, CUT_COLUMN] * width).long()[:, None] - side // 2
+    rows = torch.arange(height, device=images.device)
+    columns = torch.arange(width, device=images.device)
+    inside_rows = (rows >= top) & (rows < top + side)
+    inside_columns = (columns >= left) & (columns < left + side)
+    square = (inside_rows[:, :, None] & inside_columns[:, None, :])[..., None]
+    return torch.where(square, blank.to(images.dtype), images)

@@ -1,0 +1,88 @@
+"""Optimizers and learning-rate schedules by name."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from torch import nn, optim
+
+from lineup.errors import LineupError
+
+
+def build_optimizer(
+    model: nn.Module, *, optimizer: str, lr: float, momentum: float, weight_decay: float
+) -> optim.Optimizer:
+    """The optimizer over the parameters of `model` that require a gradient.
+
+    momentum is beta1 for Adam and AdamW. Biases and normalisation weights decay like the rest, as in the
+    frameworks' defaults. RMSprop forgets at 0.9, as in Keras and in Hinton's lecture.
+    """
+    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if optimizer in ("sgd", "nesterov"):
+        return optim.SGD(
+            parameters, lr, momentum, weight_decay=weight_decay, nesterov=optimizer == "nesterov"
+        )
+    if optimizer == "rmsprop":
+        return optim.RMSprop(
+            parameters, lr, alpha=0.9, momentum=momentum, weight_decay=weight_decay, eps=1e-7
+        )
+    if optimizer in ("adam", "adamw"):
+        kind = optim.Adam if optimizer == "adam" else optim.AdamW
+        return kind(parameters, lr, (momentum, 0.999), weight_decay=weight_decay)
+    raise LineupError(
+        "optimizer", repr(optimizer), "sgd, nesterov, rmsprop, adam or adamw", "correct the recipe"
+    )
+
+
+class Schedule:
+    """The learning rate over a phase of `steps` steps, `steps_per_epoch` of them an epoch.
+
+    constant; cosine: linear warm-up over `warmup` epochs, then half a cosine to zero (Loshchilov and Hutter
+    2017); one_cycle: linearly up over the share `warmup`, linearly down to zero (Smith 2018); plateau:
+    times `factor` after `patience` epochs without a better validation loss, not below `floor`.
+    """
+
+    def __init__(
+        self, optimizer: optim.Optimizer, spec: Mapping[str, Any], steps: int, steps_per_epoch: int
+    ) -> None:
+        self.plateau = None
+        if spec["name"] == "plateau":
+            self.plateau = optim.lr_scheduler.ReduceLROnPlateau(
+                optimizer, factor=spec["factor"], patience=spec["patience"], min_lr=spec["floor"]
+            )
+            return
+        if spec["name"] == "one_cycle":
+            warm = spec["warmup"] * steps
+        else:
+            warm = spec.get("warmup", 0.0) * steps_per_epoch
+        self.by_step = optim.lr_scheduler.LambdaLR(
+            optimizer, lambda step: scale(spec["name"], step, steps, warm)
+        )
+
+    def after_step(self) -> None:
+        """Set the learning rate of the next step."""
+        if self.plateau is None:
+            self.by_step.step()
+
+    def after_epoch(self, val_loss: float) -> None:
+        """Lower the learning rate where the validation loss has stalled."""
+        if self.plateau is not None:
+            self.plateau.step(val_loss)
+
+    def state_dict(self) -> dict[str, Any]:
+        """What a checkpoint needs."""
+        return (self.plateau or self.by_step).state_dict()
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on where `state` was taken."""
+        (self.plateau or self.by_step).load_state_dict(state)
+
+
+def scale(name: str, step: int, steps: int, warm: float) -> float:
+    """The share of the full learning rate at `step` of `steps`, of which the first `warm` lead up to it."""
+    if step < warm:
+        return (step + 1) / (warm + 1)
+    done = min((step - warm) / max(steps - warm, 1), 1.0)
+    if name == "cosine":
+        return (1 + math.cos(math.pi * done)) / 2
+    return 1 - done if name == "one_cycle" else 1.0

@@ -1,0 +1,26 @@
+"""Give a dataset the colour, size, split and normalisation of a view.
+
+In: data/raw/<dataset>.safetensors and the view's entry in params.yaml.
+Out: data/views/<view>/learn.safetensors (train and validation) and test.safetensors.
+"""
+
+from pathlib import Path
+
+from lineup.config.params import load
+from lineup.console import stage
+from lineup.data.pack import write_pack
+from lineup.data.records import read_records
+from lineup.data.view import pack_view
+
+
+def main(view: str) -> None:
+    """Prepare the view of that name."""
+    entry = load().views[view]
+    records = read_records(Path(f"data/raw/{entry.dataset}.safetensors"))
+    learn, test = pack_view(records, **entry.model_dump(exclude={"dataset"}))
+    write_pack(learn, Path(f"data/views/{view}/learn.safetensors"))
+    write_pack(test, Path(f"data/views/{view}/test.safetensors"))
+
+
+if __name__ == "__main__":
+    stage(main)

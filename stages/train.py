@@ -1,0 +1,52 @@
+"""train: a run's training images and parameters -> models/<run>/, its learning curves and training record.
+
+In: data/views/<view>/learn.safetensors (never test), data/weights/<weights>.safetensors, and the run's model,
+augmentation and recipe. Out: models/<run>/, plots/curves/<run>.csv, metrics/training/<run>.json.
+"""
+
+from pathlib import Path
+
+from lineup import runtime
+from lineup.config.params import load
+from lineup.console import stage
+from lineup.data.pack import read_pack
+from lineup.training.fingerprint import hash_file
+from lineup.training.seeds import Outputs, Plan, describe_model, train_seeds
+
+
+def main(name: str) -> None:
+    """Train every seed of the run called `name`."""
+    params = load()
+    run = params.runs[name]
+    runtime.start(params.runtime.threads)
+    images, initial = (
+        Path(f"data/views/{run.view}/learn.safetensors"),
+        Path(f"data/weights/{run.weights}.safetensors"),
+    )
+    pack, recipe = read_pack(images), params.recipes[run.recipe].model_dump()
+    spec = params.models[run.family][run.model].model_dump()
+    plan = Plan(
+        run=name,
+        facts=describe_model(
+            pack,
+            task=run.task,
+            family=run.family,
+            spec=spec,
+            recipe=recipe,
+            threads=params.runtime.threads,
+            channels_last=params.runtime.channels_last,
+        ),
+        augmentation=params.augments[run.augment].model_dump(),
+        recipe=recipe,
+        initial=initial,
+        sources={"images": hash_file(images), "weights": hash_file(initial)},
+        device=runtime.choose_device(params.runtime.device),
+    )
+    outputs = Outputs(
+        Path(f"models/{name}"), Path(f"plots/curves/{name}.csv"), Path(f"metrics/training/{name}.json")
+    )
+    train_seeds(plan, pack, run.seeds, outputs)
+
+
+if __name__ == "__main__":
+    stage(main)

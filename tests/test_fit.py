@@ -1,0 +1,172 @@
+"""Training: exact resumption, phases, early stopping, and what goes wrong."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from lineup.console import Stopped
+from lineup.data.pack import Pack
+from lineup.errors import LineupError
+from lineup.models import rebuild
+from lineup.tasks import classification
+from lineup.training import fit
+from lineup.training.checkpoint import Checkpoint
+from lineup.training.fit import Fitted, Trainer, list_phases
+
+RECIPE: dict[str, Any] = {
+    "epochs": 3, "batch_size": 16, "optimizer": "adam", "lr": 0.01, "momentum": 0.9, "weight_decay": 0.0,
+    "schedule": {"name": "cosine", "warmup": 1.0}, "smoothing": 0.1, "ema": 0.9, "patience": 0,
+    "keep": "best",    "precision": "fp32", "trainable": "all", "phases": {},
+}  # fmt: skip
+AUGMENT: dict[str, Any] = {
+    "flip": True, "crop": 1, "rotate": 10.0, "shift": [0.1, 0.1], "fill": "border", "cutout": 2,
+    "jitter": [0.1, 0.1, 0.1, 0.1],
+}  # fmt: skip
+SPEC = {"padding": "same", "batch_norm": "all", "activation": "relu", "dropout": 0.3}
+LAYERS = ["conv 4", "pool", "flatten", "dense 8", "dropout"]
+
+
+def make_pack(count: int = 80) -> Pack:
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(count) % 4
+    images = torch.randint(0, 100, (count, 8, 8, 3), generator=generator) + labels.view(-1, 1, 1, 1) * 40
+    facts = ((100.0,) * 3, (60.0,) * 3) * 2
+    held_out = torch.arange(count) % 5 == 0
+    return Pack(images.to(torch.uint8), labels, torch.arange(count) * 977, held_out, tuple("abcd"), *facts)
+
+
+def make_trainer(folder: Path, seed: int = 0, **changes: Any) -> Trainer:
+    torch.manual_seed(seed)
+    facts = {"family": "cnn", "spec": {**SPEC, "layers": LAYERS}, "classes": "abcd", "channels": 3, "size": 8}
+    return Trainer(
+        rebuild({**facts, "mean": (100.0,) * 3, "std": (60.0,) * 3}),
+        make_pack(),
+        classification,
+        recipe={**RECIPE, **changes},
+        augmentation=AUGMENT,
+        seed=seed,
+        device=torch.device("cpu"),
+        channels_last=True,
+        checkpoint=Checkpoint(folder / "state.pt", "one"),
+        label="run",
+    )
+
+
+def same(one: Fitted, other: Fitted) -> bool:
+    return one.rows == other.rows and all(
+        torch.equal(one.weights[k], other.weights[k]) for k in other.weights
+    )
+
+
+@pytest.fixture(autouse=True)
+def _two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+PHASES = {"head": {"epochs": 2, "trainable": "head"}, "whole": {"epochs": 2, "lr": 0.001, "dropout": 0.1}}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"phases": PHASES, "keep": "last"},
+        {"ema": 0.0, "schedule": {"name": "plateau", "factor": 0.5, "patience": 1, "floor": 0.0}},
+    ],
+    ids=["ema", "phases", "plateau"],
+)
+@pytest.mark.parametrize("stop_at", [1, 4, 6, 11])
+def test_a_stopped_training_goes_on_bit_for_bit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], stop_at: int
+) -> None:
+    undisturbed = make_trainer(tmp_path / "a", **changes).fit()
+    stopped, steps, step = make_trainer(tmp_path / "b", **changes), 0, Trainer._step
+
+    def step_until_stopped(self: Trainer, chosen: torch.Tensor) -> None:
+        nonlocal steps
+        step(self, chosen)
+        steps += 1
+        if steps == stop_at:
+            monkeypatch.setattr(Trainer, "_step", step)
+            raise Stopped(15)
+
+    monkeypatch.setattr(Trainer, "_step", step_until_stopped)
+    with pytest.raises(Stopped):
+        stopped.fit()
+    torch.manual_seed(123)  # the process that goes on has drawn other random numbers
+    torch.rand(7)
+    resumed = make_trainer(tmp_path / "b", seed=0, **changes).fit()
+    assert (tmp_path / "b" / "state.pt").exists()
+    assert same(resumed, undisturbed)
+
+
+def test_the_same_seed_gives_the_same_bits_and_another_seed_others(tmp_path: Path) -> None:
+    first = make_trainer(tmp_path / "a").fit()
+    assert same(make_trainer(tmp_path / "b").fit(), first)
+    assert not same(make_trainer(tmp_path / "c", seed=1).fit(), first)
+
+
+def test_phases_train_what_they_name(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, phases={"head": {"epochs": 1, "trainable": "head"}}, ema=0.0)
+    before = {name: weight.clone() for name, weight in trainer.model.state_dict().items()}
+    fitted = trainer.fit()
+    changed = {name for name, weight in fitted.weights.items() if not torch.equal(weight, before[name])}
+    last = max(name for name, _ in trainer.model.named_parameters())
+    assert {name.rsplit(".", 1)[0] for name in changed} == {last.rsplit(".", 1)[0]}
+    assert fitted.trainable == {"head": 8 * 4 + 4}
+
+
+def test_phases_inherit_what_they_do_not_name() -> None:
+    head, whole = list_phases({**RECIPE, "phases": PHASES})
+    assert (head["epochs"], head["lr"], head["trainable"], head["name"]) == (2, 0.01, "head", "head")
+    assert (whole["lr"], whole["trainable"], whole["dropout"]) == (0.001, "all", 0.1)
+
+
+def test_early_stopping_counts_from_the_best_epoch(tmp_path: Path) -> None:
+    fitted = make_trainer(tmp_path, epochs=40, patience=2, lr=0.05, ema=0.0).fit()
+    scores = [row["val_accuracy"] for row in fitted.rows]
+    best = scores.index(max(scores))
+    assert len(scores) == best + 3 < 40
+    assert [row["best"] for row in fitted.rows] == [int(index == best) for index in range(len(scores))]
+
+
+def test_kept_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, epochs=12, lr=0.05, ema=0.0)
+    fitted = trainer.fit()
+    trainer.model.load_state_dict(fitted.weights)
+    best = next(row for row in fitted.rows if row["best"])
+    assert best is not fitted.rows[-1]
+    loss, right = (trainer._validate() / 16).tolist()
+    assert (round(loss, 6), round(right, 6)) == (best["val_loss"], best["val_accuracy"])
+
+
+def test_a_loss_that_is_not_finite_names_step_epoch_and_lr(tmp_path: Path) -> None:
+    message = r"run epoch 1 step \d+: the loss is (nan|inf) at lr 1e\+30"
+    with pytest.raises(LineupError, match=message):
+        make_trainer(tmp_path, optimizer="sgd", lr=1e30, schedule={"name": "constant"}).fit()
+
+
+def test_out_of_memory_names_the_batch_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhaust(*_: Any) -> None:
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+
+    monkeypatch.setattr(Trainer, "_step", exhaust)
+    with pytest.raises(LineupError, match="batch_size 16"):
+        make_trainer(tmp_path).fit()
+
+
+def test_a_last_batch_of_one_image_is_left_out() -> None:
+    assert fit._count_batches(65, 16) == 4
+    assert fit._count_batches(66, 16) == 5
+    assert fit._count_batches(1, 16) == 1
+
+
+def test_bf16_trains_too(tmp_path: Path) -> None:
+    fitted = make_trainer(tmp_path, precision="bf16", ema=0.0, epochs=12).fit()
+    assert fitted.rows[-1]["val_accuracy"] > 0.5

@@ -1,0 +1,333 @@
+import copy
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from lineup.config import schema
+from lineup.config.params import ParamsError, check, check_architectures, load, parse
+from lineup.errors import LineupError
+
+ROOT = Path(__file__).parents[1]
+FILE = Path("params.yaml")
+
+# Every kind of value: ints where floats are wanted, null, nested lists, options, phases, all schedules.
+EVERYTHING = """
+runtime: {device: auto, threads: 2, channels_last: true}
+datasets: {cifar10: {source: cifar10}}
+views:
+  rgb: {dataset: cifar10, color: rgb, size: 32, validation: 0.2, split_seed: 0, normalize: channel}
+weights: {random: {source: none}}
+models:
+  cnn:
+    d3: {padding: same, batch_norm: all, activation: tanh, dropout: 0, layers: [conv 3, pool, gap]}
+  timm:
+    resnet18: {arch: resnet18, stem: cifar, input_size: null, dropout: 0.5, options: {a: [1, .5, x], b: null}}
+  mlp:
+    wide: {layers: [512, 64], dropout: 0.0}
+augments:
+  none: {flip: false, crop: 0, rotate: 15, shift: [0, 0.1], fill: zeros, cutout: 0, jitter: [0, 0.5, 1, 0.5]}
+recipes:
+  d3:
+    epochs: 10
+    batch_size: 128
+    optimizer: adam
+    lr: 1e-4
+    momentum: 0.9
+    weight_decay: 0
+    schedule: {name: cosine, warmup: 1}
+    smoothing: 0.0
+    ema: 0.0
+    patience: 0
+    keep: last
+    precision: bf16
+    trainable: all
+    phases:
+      head: {epochs: 3, lr: 1, trainable: head, schedule: {name: constant}}
+      rest: {schedule: {name: plateau, factor: 0.5, patience: 3, floor: 0}, trainable: 0.25, dropout: 0}
+      last: {schedule: {name: one_cycle, warmup: 0.3}, trainable: layer4.1}
+runs:
+  d3: {row: D3, view: rgb, weights: random, task: classification, family: cnn, model: d3, augment: none,
+       recipe: d3, seeds: [0, 1, 2], tta: none}
+waiting:
+  r18: {row: null, view: rgb, weights: random, task: classification, family: timm, model: resnet18,
+        augment: none, recipe: d3, seeds: [7], tta: flip}
+"""
+
+
+def everything() -> dict[str, Any]:
+    data: dict[str, Any] = parse(EVERYTHING, FILE)
+    return data
+
+
+def changed(place: str, value: Any) -> dict[str, Any]:
+    data = everything()
+    *parents, last = place.split(".")
+    entry = data
+    for key in parents:
+        entry = entry[key]
+    entry[last] = value
+    return data
+
+
+def refusal(data: Any) -> str:
+    with pytest.raises(LineupError) as caught:
+        check(data, FILE)
+    return str(caught.value)
+
+
+def test_repository_params_are_handed_over_unchanged() -> None:
+    raw = YAML(typ="safe").load(ROOT / "params.yaml")
+    assert load(ROOT / "params.yaml").model_dump() == raw
+
+
+def plain(value: object) -> bool:
+    if isinstance(value, dict):
+        return all(type(key) is str and plain(item) for key, item in value.items())
+    if isinstance(value, list):
+        return all(map(plain, value))
+    return type(value) in (str, int, float, bool, type(None))
+
+
+def test_every_kind_of_value_is_handed_over_unchanged() -> None:
+    dumped = check(everything(), FILE).model_dump()
+    assert dumped == YAML(typ="safe").load(EVERYTHING)
+    assert plain(dumped)
+
+
+NUMBERS: dict[str, Callable[[random.Random], float]] = {
+    "lr": lambda draw: draw.choice([draw.randint(1, 10**6), draw.uniform(1e-12, 10)]),
+    "weight_decay": lambda draw: draw.choice([draw.randint(0, 10**6), draw.uniform(0, 1)]),
+    "momentum": lambda draw: draw.choice([0, draw.random()]),
+    "smoothing": lambda draw: draw.choice([0, draw.random()]),
+    "epochs": lambda draw: draw.randint(1, 10**6),
+    "patience": lambda draw: draw.randint(0, 10**6),
+}
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_any_numbers_are_handed_over_unchanged(seed: int) -> None:
+    draw = random.Random(seed)
+    data = everything()
+    for key, make in NUMBERS.items():
+        data["recipes"]["d3"][key] = make(draw)
+    data["augments"]["none"]["jitter"] = [draw.randint(0, 9), draw.random(), 0, draw.uniform(0, 0.5)]
+    data["runs"]["d3"]["seeds"] = draw.sample(range(2**32), 5)
+    assert check(copy.deepcopy(data), FILE).model_dump() == data
+
+
+def test_exponent_without_a_point_is_a_float() -> None:
+    assert check(everything(), FILE).recipes["d3"].lr == 0.0001
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        ("recipes.d3.lr", "1e-4", "the text '1e-4'; expected a number; fix: write a number without quotes"),
+        ("recipes.d3.lr", float("nan"), "nan; expected a finite number; fix"),
+        ("recipes.d3.lr", float("inf"), "inf; expected a finite number; fix"),
+        ("recipes.d3.lr", -1, "-1; expected a number greater than 0; fix"),
+        ("recipes.d3.lr", True, "true; expected a number; fix"),
+        ("recipes.d3.lr", None, "null; expected a number; fix"),
+        ("recipes.d3.batch_size", 0, "0; expected a number greater than or equal to 1; fix"),
+        ("recipes.d3.batch_size", 1.5, "1.5; expected a whole number; fix"),
+        ("recipes.d3.batch_size", True, "true; expected a whole number; fix"),
+        ("recipes.d3.phases.head.lr", "1", "the text '1'; expected a number; fix"),
+        ("recipes.d3.phases.head.lr", float("nan"), "nan; expected a finite number; fix"),
+        ("recipes.d3.trainable", 1.5, "1.5; expected all, head, a layer's name or a fraction"),
+        ("recipes.d3.trainable", True, "true; expected all, head, a layer's name or a fraction"),
+        (
+            "recipes.d3.optimizer",
+            "adamm",
+            "expected one of sgd, nesterov, adam, adamw, rmsprop; fix: did you mean adam",
+        ),
+        ("recipes.d3.schedule", "cosine", "the text 'cosine'; expected a mapping"),
+        ("augments.none.flip", 1, "1; expected true or false; fix"),
+        ("augments.none.shift", [0.1], "[0.1]; expected at least 2 items; fix"),
+        (
+            "augments.none.jitter",
+            [0, 0, 0, 0.6],
+            "expected a hue strength (the last one) of at most 0.5, not 0.6",
+        ),
+        ("views.rgb.size", 7, "7; expected a number greater than or equal to 8; fix"),
+        ("models.cnn.d3.layers", ["conv 8", "dense 8"], "expected exactly one flatten or gap, not 0"),
+        ("models.cnn.d3.layers", ["gap", "flatten"], "expected exactly one flatten or gap, not 2"),
+        ("models.cnn.d3.layers", ["dense 8", "gap"], "expected conv and pool before gap, dense after it"),
+        (
+            "models.cnn.d3.layers",
+            ["flatten", "conv 8"],
+            "expected conv and pool before flatten, dense after it",
+        ),
+        ("models.cnn.d3.layers", ["dropout", "pool", "gap"], "expected each pool straight after a conv"),
+        ("models.cnn.d3.layers", ["conv 0", "gap"], "not 'conv 0'"),
+        ("models.timm.resnet18.options.a", float("nan"), "nan; expected a finite number; fix"),
+        ("models.timm.resnet18.options", {"in_chans": 1}, "expected no in_chans"),
+        ("runs.d3.seeds", [], "[]; expected at least 1 item; fix"),
+        ("runs.d3.seeds", [1, 1], "expected seeds that differ from each other"),
+        ("runs.d3.seeds", 3, "3; expected a list; fix"),
+        ("runs.d3.view", "rbg", "unknown name 'rbg'; expected a name under views; fix: did you mean rgb?"),
+        ("runs.d3.weights", "randon", "fix: did you mean random?"),
+        ("runs.d3.augment", "non", "fix: did you mean none?"),
+        ("runs.d3.recipe", "d4", "unknown name 'd4'; expected a name under recipes; fix: choose one of d3"),
+        ("runs.d3.family", "cn", "fix: did you mean cnn?"),
+        (
+            "waiting.r18.model",
+            "resnet19",
+            "unknown name 'resnet19'; expected a name under models.timm; fix: did you mean resnet18?",
+        ),
+        (
+            "waiting.r18.recipe",
+            "zzz",
+            "unknown name 'zzz'; expected a name under recipes; fix: choose one of d3",
+        ),
+        ("views.rgb.dataset", "cifar", "fix: did you mean cifar10?"),
+    ],
+)
+def test_wrong_value_is_refused_with_its_key(place: str, value: Any, expected: str) -> None:
+    message = refusal(changed(place, value))
+    assert message.startswith(f"params.yaml: {place}: ")
+    assert expected in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("value", ["3", 1.7, True, -1])
+def test_wrong_seed_is_refused_with_its_place(value: Any) -> None:
+    assert refusal(changed("runs.d3.seeds", [0, value])).startswith("params.yaml: runs.d3.seeds.1: ")
+
+
+@pytest.mark.parametrize(
+    ("entry", "wrong", "right"),
+    [
+        ("recipes.d3", "epoch", "epochs"),
+        ("recipes.d3.phases.head", "epoch", "epochs"),
+        ("recipes.d3.schedule", "warm", "warmup"),
+        ("runs.d3", "seed", "seeds"),
+        ("models.timm.resnet18", "arc", "arch"),
+        ("models", "cmn", "cnn"),
+        ("runtime", "thread", "threads"),
+    ],
+)
+def test_unknown_key_gets_the_nearest_in_one_line(entry: str, wrong: str, right: str) -> None:
+    data = everything()
+    place = data
+    for key in entry.split("."):
+        place = place[key]
+    if entry != "models":
+        place[wrong] = place.pop(right)
+    else:
+        place[wrong] = {}
+    message = refusal(data)
+    assert message.startswith(f"params.yaml: {entry}.{wrong}: unknown key; ")
+    assert f"did you mean {right}?" in message
+    assert "\n" not in message
+
+
+def test_unknown_section_gets_the_nearest() -> None:
+    data = everything()
+    data["recipe"] = data.pop("recipes")
+    assert (
+        "params.yaml: recipe: unknown key; expected a key of the schema; fix: did you mean recipes?"
+        in refusal(data)
+    )
+
+
+@pytest.mark.parametrize("key", schema.Recipe.model_fields)
+def test_no_key_of_a_recipe_has_a_default(key: str) -> None:
+    data = everything()
+    del data["recipes"]["d3"][key]
+    assert refusal(data).startswith(f"params.yaml: recipes.d3.{key}: missing; ")
+
+
+def test_nothing_in_the_schema_has_a_default() -> None:
+    entries = [
+        value
+        for value in vars(schema).values()
+        if isinstance(value, type) and issubclass(value, schema.Entry)
+    ]
+    assert len(entries) > 10
+    assert [
+        field for entry in entries for field in entry.model_fields.values() if not field.is_required()
+    ] == []
+
+
+def test_all_problems_of_a_file_are_listed() -> None:
+    data = changed("recipes.d3.lr", -1)
+    data["recipes"]["d3"]["epochs"] = True
+    data["runs"]["d3"]["view"] = "rbg"
+    with pytest.raises(ParamsError) as caught:
+        check(data, FILE)
+    places = [line.split(": ")[1] for line in str(caught.value).splitlines()]
+    assert sorted(places) == ["recipes.d3.epochs", "recipes.d3.lr", "runs.d3.view"]
+
+
+def test_name_in_runs_and_waiting_is_refused() -> None:
+    data = everything()
+    data["waiting"]["d3"] = data["runs"]["d3"]
+    assert refusal(data).startswith("params.yaml: waiting.d3: also in runs; ")
+
+
+@pytest.mark.parametrize("name", ["vit.tiny", "a@b", "a b", "a/b", "", 3])
+def test_names_that_break_dvc_are_refused(name: Any) -> None:
+    data = everything()
+    data["recipes"][name] = data["recipes"]["d3"]
+    message = refusal(data)
+    assert message.startswith(f"params.yaml: recipes.{name}: ")
+    assert "\n" not in message
+
+
+def test_sizes_are_checked_against_the_view() -> None:
+    assert "augments.none.crop is 32" in refusal(changed("augments.none.crop", 32))
+    assert "augments.none.cutout is 40" in refusal(changed("augments.none.cutout", 40))
+    deep = ["conv 1", "pool"] * 6 + ["gap"]
+    assert "models.cnn.d3 leaves nothing of an image" in refusal(changed("models.cnn.d3.layers", deep))
+    data = changed("models.cnn.d3.layers", [*["conv 1"] * 16, "gap"])
+    check(data, FILE)
+    data["models"]["cnn"]["d3"]["padding"] = "valid"
+    assert "models.cnn.d3 leaves nothing of an image" in refusal(data)
+
+
+@pytest.mark.parametrize(
+    "data", [None, [], "text", {"runs": 3, "waiting": [], "views": None, "models": {"cnn": 1}}]
+)
+def test_wrong_shape_of_the_file_is_refused(data: Any) -> None:
+    assert all(line.startswith("params.yaml") for line in refusal(data).splitlines())
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [("a: 1\nb: 2\na: 3\n", 3), ("a:\n  b: 1\n\tc: 2\n", 3), ("a: [1,\nb: {\n", 3), ("a: 1\n b: 2\n", 2)],
+    ids=["duplicate", "tab", "unclosed", "indent"],
+)
+def test_broken_yaml_is_refused_with_its_line(tmp_path: Path, text: str, line: int) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_text(text)
+    with pytest.raises(LineupError) as caught:
+        load(path)
+    assert str(caught.value).startswith(f"{path} line {line}: ")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [b"a: \xff\n", b"a: \x00\n", b""])
+def test_unreadable_file_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes(content)
+    with pytest.raises(LineupError, match=str(path)):
+        load(path)
+
+
+def test_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LineupError, match="not there"):
+        load(tmp_path / "params.yaml")
+
+
+def test_architectures_are_those_of_timm() -> None:
+    check_architectures(check(everything(), FILE))
+    wrong = check(changed("models.timm.resnet18.arch", "resnet19"), FILE)
+    with pytest.raises(
+        LineupError,
+        match=r"params.yaml: models.timm.resnet18.arch: unknown name 'resnet19'.*did you mean resnet",
+    ):
+        check_architectures(wrong)

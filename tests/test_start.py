@@ -1,0 +1,147 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from lineup.config.params import check, parse
+
+ROOT = Path(__file__).parents[1]
+ENTRY = (
+    "{row: null, view: digits, weights: random, task: classification, family: mlp, model: m, augment: none,"
+    " recipe: r, seeds: [0], tta: none}"
+)
+HEAD = """# A comment at the top.
+runtime: {device: auto,   threads: 2, channels_last: true}
+datasets: {digits: {source: digits}}
+views: {digits: {dataset: digits, color: gray, size: 8, validation: 0.2, split_seed: 0, normalize: unit}}
+weights: {random: {source: none}}
+models: {mlp: {m: {layers: [], dropout: 0.0}}}
+augments:
+  none: {flip: false, crop: 0, rotate: 0, shift: [0, 0], fill: zeros, cutout: 0, jitter: [0, 0, 0, 0]}
+recipes:
+  r: {epochs: 1, batch_size: 8, optimizer: sgd, lr: 1e-1, momentum: 0, weight_decay: 0, phases: {},
+      schedule: {name: constant}, smoothing: 0, ema: 0, patience: 0, keep: last,
+      precision: fp32, trainable: all}
+"""
+BLOCK = """  c:  # in block style
+    row: null
+    view: digits
+
+    # a comment within
+    weights: random
+    task: classification
+    family: mlp
+    model: m
+    augment: none
+    recipe: r
+    seeds: [0, 1]
+    tta: none
+"""
+
+
+def start(folder: Path, text: str, *names: str) -> subprocess.CompletedProcess[str]:
+    (folder / "params.yaml").write_bytes(text.encode())
+    return subprocess.run(
+        [sys.executable, ROOT / "tools/start.py", *names],
+        cwd=folder,
+        env={**os.environ, "COLUMNS": "80"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def after(folder: Path) -> str:
+    return (folder / "params.yaml").read_bytes().decode()
+
+
+MOVES = {
+    "one of two": (
+        ("a",),
+        f"\nruns:\n  x: {ENTRY}  # kept\n\n# Soon.\nwaiting:\n  # all\n  a: {ENTRY}  # fast\n  b: {ENTRY}\n",
+        f"\nruns:\n  x: {ENTRY}  # kept\n  a: {ENTRY}  # fast\n\n# Soon.\nwaiting:\n  # all\n  b: {ENTRY}\n",
+    ),
+    "the last": (
+        ("a",),
+        f"runs:\n  x: {ENTRY}\nwaiting: # later\n  a: {ENTRY}\n",
+        f"runs:\n  x: {ENTRY}\n  a: {ENTRY}\nwaiting: {{}} # later\n",
+    ),
+    "into empty runs": (
+        ("a",),
+        f"runs: {{}}  # none\nwaiting:\n  a: {ENTRY}\n  ab: {ENTRY}\n",
+        f"runs:  # none\n  a: {ENTRY}\nwaiting:\n  ab: {ENTRY}\n",
+    ),
+    "waiting stands first": (
+        ("a",),
+        f"waiting:\n  ab: {ENTRY}\n  a: {ENTRY}\n\nruns:\n  x: {ENTRY}\n",
+        f"waiting:\n  ab: {ENTRY}\n\nruns:\n  x: {ENTRY}\n  a: {ENTRY}\n",
+    ),
+    "no line end at the end": (
+        ("a",),
+        f"runs:\n  x: {ENTRY}\nwaiting:\n  b: {ENTRY}\n  a: {ENTRY}",
+        f"runs:\n  x: {ENTRY}\n  a: {ENTRY}\nwaiting:\n  b: {ENTRY}\n",
+    ),
+    "several": (
+        ("b", "a"),
+        f"runs:\n  x: {ENTRY}\nwaiting:\n  a: {ENTRY}\n  b: {ENTRY}\n",
+        f"runs:\n  x: {ENTRY}\n  b: {ENTRY}\n  a: {ENTRY}\nwaiting: {{}}\n",
+    ),
+    "block style": (
+        ("c",),
+        f"runs:\n  x: {ENTRY}\nwaiting:\n{BLOCK}\n  # about b\n  b: {ENTRY}\n",
+        f"runs:\n  x: {ENTRY}\n{BLOCK}waiting:\n\n  # about b\n  b: {ENTRY}\n",
+    ),
+}
+
+
+@pytest.mark.parametrize(("names", "text", "expected"), MOVES.values(), ids=MOVES.keys())
+def test_an_entry_moves_and_nothing_else(
+    tmp_path: Path, names: tuple[str, ...], text: str, expected: str
+) -> None:
+    result = start(tmp_path, HEAD + text, *names)
+    assert result.returncode == 0, result.stderr
+    assert after(tmp_path) == HEAD + expected
+    check(parse(after(tmp_path), Path("params.yaml")), Path("params.yaml"))
+
+
+def test_windows_line_ends_are_kept(tmp_path: Path) -> None:
+    _, text, expected = MOVES["one of two"]
+    assert start(tmp_path, (HEAD + text).replace("\n", "\r\n"), "a").returncode == 0
+    assert after(tmp_path) == (HEAD + expected).replace("\n", "\r\n")
+
+
+def test_the_next_command_is_printed(tmp_path: Path) -> None:
+    result = start(tmp_path, HEAD + f"runs: {{}}\nwaiting:\n  a: {ENTRY}\n", "a")
+    assert result.stdout == "dvc repro train@a evaluate@a compare\n"
+
+
+REFUSED = {
+    "unknown": (f"runs: {{}}\nwaiting:\n  small: {ENTRY}\n", ("smal",), "fix: did you mean small?"),
+    "one of several": (f"runs: {{}}\nwaiting:\n  a: {ENTRY}\n", ("a", "zz"), "waiting.zz: not there"),
+    "twice": (f"runs: {{}}\nwaiting:\n  a: {ENTRY}\n", ("a", "a"), "waiting.a: not there"),
+    "running": (f"runs:\n  a: {ENTRY}\nwaiting: {{}}\n", ("a",), "waiting.a: not there"),
+    "flow style": (f"runs: {{}}\nwaiting: {{a: {ENTRY}}}\n", ("a",), "a cannot be moved safely"),
+    "flow runs": (f"runs: {{x: {ENTRY}}}\nwaiting:\n  a: {ENTRY}\n", ("a",), "a cannot be moved safely"),
+    "other indent": (f"runs:\n    x: {ENTRY}\nwaiting:\n  a: {ENTRY}\n", ("a",), "a cannot be moved safely"),
+    "invalid": (f"runs: {{}}\nwaiting:\n  a: {ENTRY.replace('[0]', '[]')}\n", ("a",), "waiting.a.seeds"),
+}
+
+
+@pytest.mark.parametrize(("text", "names", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_cannot_be_moved_leaves_the_file_alone(
+    tmp_path: Path, text: str, names: tuple[str, ...], message: str
+) -> None:
+    result = start(tmp_path, HEAD + text, *names)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: params.yaml")
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert after(tmp_path) == HEAD + text
+    assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
+
+
+def test_no_name_shows_the_usage(tmp_path: Path) -> None:
+    assert start(tmp_path, HEAD + "runs: {}\nwaiting: {}\n").returncode == 2
