@@ -11,6 +11,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
+from matplotlib.ticker import MaxNLocator
 from matplotlib.transforms import Bbox
 
 from lineup.comparison.table import MEASURED, Row
@@ -69,7 +70,7 @@ def draw_accuracy(table: Sequence[Row]) -> Figure:
 
 
 def draw_cost(table: Sequence[Row]) -> Figure:
-    """Draw test accuracy against latency of one image; the line joins runs that no other run beats in both."""
+    """Draw test accuracy against latency of one image; the line joins runs that none beats in both."""
     rows = [row for row in table if row["status"] == MEASURED]
     with mpl.rc_context(STYLE):
         figure = _new_figure(8, 5)
@@ -78,7 +79,10 @@ def draw_cost(table: Sequence[Row]) -> Figure:
         axes.plot(
             [row["latency_ms"] for row in front],
             [row["test_accuracy"] for row in front],
-            **{"color": FRONT, "drawstyle": "steps-post", "lw": 1.5, "label": "not beaten in both"},
+            color=FRONT,
+            drawstyle="steps-post",
+            lw=1.5,
+            label="not beaten in both",
         )
         for row in rows:
             color = FRONT if row in front else BAR
@@ -110,10 +114,12 @@ def draw_curves(curves: Sequence[Row], quantity: str) -> Figure:
                 axes.plot(
                     [row["epoch"] for row in rows],
                     [row[quantity] for row in rows],
-                    **{"color": colors[place % len(colors)], "ls": style, "lw": width},
+                    color=colors[place % len(colors)],
+                    ls=style,
+                    lw=width,
                     marker="." if len(rows) < 30 else None,
                 )
-        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set_xlabel("epoch")
         axes.set_ylabel(quantity)
         axes.grid(alpha=0.25)

@@ -29,8 +29,8 @@ def format_markdown(table: Sequence[Row]) -> str:
         lines += ["", f"No run yet for {len(undeclared)} rows of the reports: {', '.join(undeclared)}."]
     lines += [
         "",
-        "Val. and Test are accuracies, means over seeds; Claimed is the report's figure and Diff. ours minus it, "
-        "on the same split; F1 is the macro mean on test; ms is the time of one image.",
+        "Val. and Test are accuracies, means over seeds, Test with its 95 % interval; Claimed is the report's "
+        "figure and Diff. ours minus it; F1 is the macro mean on test; ms is the time of one image.",
     ]
     return "\n".join(lines) + "\n"
 
