@@ -28,7 +28,8 @@ def test_scores_are_those_counted_by_hand() -> None:
 
 def test_a_class_that_is_never_predicted_or_absent_scores_zero() -> None:
     quality = measure_quality(torch.tensor([[1.0, 0, 0], [1, 0, 0]]), torch.tensor([0, 1]), CLASSES, "x")
-    assert quality.per_class["dog"]["f1"] == 0
+    assert quality.per_class["dog"] == {"precision": 0, "recall": 0, "f1": 0, "support": 1}
+    assert quality.per_class["ship"]["f1"] == 0
     assert quality.per_class["ship"]["support"] == 0
     assert quality.confusion.shape == (3, 3)
 

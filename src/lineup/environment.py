@@ -7,13 +7,14 @@ from pathlib import Path
 
 import torch
 
-PACKAGES = ("torch", "torchvision", "timm", "numpy", "safetensors", "scikit-learn", "dvc")
+PACKAGES = ("torchvision", "timm", "numpy", "safetensors", "scikit-learn", "dvc")
 
 
 def describe_environment(device: torch.device) -> dict[str, str | int]:
     """Versions of Python and packages, device and processor names, threads, and the commit worked on."""
     return {
         "python": platform.python_version(),
+        "torch": torch.__version__,  # with the build, which package metadata leaves out
         **{name: _version(name) for name in PACKAGES},
         "platform": platform.platform(),
         "processor": processor_name(),

@@ -48,9 +48,12 @@ def read_claims(path: Path) -> dict[str, list[Claim]]:
 
 def _read_claim(line: dict[str, str], where: str) -> Claim:
     try:
+        # DictReader gives None for a missing value and the key None to spare ones.
+        if None in line.values() or None in line:
+            raise ValueError("another number of values")
         claimed = float(line["claimed"]) if line["claimed"] else None
         return Claim(**{**line, "claimed": claimed})  # type: ignore[arg-type]
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise LineupError(
             where, f"not a claim ({error})", f"{len(COLUMNS)} values, claimed a number or empty", "correct it"
         ) from error

@@ -2,11 +2,13 @@
 
 import io
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
+from matplotlib.backend_bases import RendererBase
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -51,13 +53,16 @@ def draw_accuracy(table: Sequence[Row]) -> Figure:
             low, high = row["test_accuracy"] - row["test_low"], row["test_high"] - row["test_accuracy"]
             axes.barh(place, row["test_accuracy"], color=BAR, height=0.62)
             axes.errorbar(row["test_accuracy"], place, xerr=[[low], [high]], color=INK, capsize=3, lw=1.2)
+            axes.text(row["test_high"] + 0.012, place, f"{row['test_accuracy']:.4f}", va="center", fontsize=9)
             if _claims_accuracy(row):
                 axes.plot(
                     row["claimed"], place, marker="D", color=CLAIM, markeredgecolor="white", ms=7, ls=""
                 )
         axes.set_yticks(range(len(rows)), [_label(row) for row in rows])
         axes.invert_yaxis()
-        _limit_accuracies(axes, rows)
+        axes.margins(y=0.02)
+        axes.set_xlim(0, 1.1)
+        axes.set_xticks([tenth / 10 for tenth in range(0, 11, 2)])
         axes.set_xlabel("accuracy")
         marks = [
             Line2D([], [], color=BAR, lw=7, label="test accuracy, 95 % interval"),
@@ -174,28 +179,35 @@ def _claims_accuracy(row: Row) -> bool:
     return row["claimed"] is not None and row["claimed_metric"] in ("test_accuracy", "val_accuracy")
 
 
-def _limit_accuracies(axes: Axes, rows: Sequence[Row]) -> None:
-    """Leave out the empty part on the left; the axis says where it starts."""
-    shown = [row["test_low"] for row in rows] + [row["claimed"] for row in rows if _claims_accuracy(row)]
-    right = max([row["test_high"] for row in rows] + shown, default=1.0)
-    left = min(shown, default=0.0)
-    axes.set_xlim(max(0.0, left - 0.35 * (right - left) - 0.02), min(1.0, right + 0.02))
-
-
 def _write_labels(figure: Figure, axes: Axes, rows: Sequence[Row]) -> None:
     """Write each run's name near its dot, at the first place where it covers neither dot nor name."""
-    figure.draw_without_rendering()
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()  # type: ignore[no-untyped-call]  # places the axes, so that the labels can be placed
     figure.set_layout_engine("none")
     points = [axes.transData.transform((row["latency_ms"], row["test_accuracy"])) for row in rows]
     taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in points]
+    taken += _outline_front(axes, find_front(rows))
     legend = axes.get_legend()
     if legend:
         taken.append(legend.get_window_extent())
+    renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
     for row in rows:
-        taken.append(_write_label(axes, row, taken))
+        taken.append(_write_label(axes, renderer, row, taken))
 
 
-def _write_label(axes: Axes, row: Row, taken: Sequence[Bbox]) -> Bbox:
+def _outline_front(axes: Axes, front: Sequence[Row]) -> list[Bbox]:
+    """Boxes around the steps of the front's line, for labels to keep off."""
+    corners = [axes.transData.transform((row["latency_ms"], row["test_accuracy"])) for row in front]
+    boxes = []
+    for (left, low), (right, high) in pairwise(corners):
+        boxes += [
+            Bbox.from_extents(left, low - 1, right, low + 1),
+            Bbox.from_extents(right - 1, low, right + 1, high),
+        ]
+    return boxes
+
+
+def _write_label(axes: Axes, renderer: RendererBase, row: Row, taken: Sequence[Bbox]) -> Bbox:
     box = Bbox.null()
     for x, y in OFFSETS:
         text = axes.annotate(
@@ -211,6 +223,7 @@ def _write_label(axes: Axes, row: Row, taken: Sequence[Bbox]) -> Bbox:
             else None,
         )
         # The words only: Annotation's own extent would hold the arrow too.
+        text.update_positions(renderer)
         box = Text.get_window_extent(text)
         if axes.bbox.containsx(box.x0) and axes.bbox.containsx(box.x1) and not box.count_overlaps(taken):
             break

@@ -15,6 +15,9 @@ METRIC_NAMES = {
     "test_loss": "test loss",
 }
 SHORT = ("Run", "Row", "Claimed", "Val.", "Test (95 %)", "Diff.", "F1", "Param.", "MACs", "s/epoch", "ms")
+# What a terminal of 100 columns has no room for.
+WIDE_ONLY = ("F1", "MACs")
+LONGEST_NAME = 22
 
 
 def format_markdown(table: Sequence[Row]) -> str:
@@ -29,22 +32,24 @@ def format_markdown(table: Sequence[Row]) -> str:
         lines += ["", f"No run yet for {len(undeclared)} rows of the reports: {', '.join(undeclared)}."]
     lines += [
         "",
-        "Val. and Test are accuracies, means over seeds, Test with its 95 % interval; Claimed is the report's "
-        "figure and Diff. ours minus it; F1 is the macro mean on test; ms is the time of one image.",
+        "Val. and Test are accuracies, means over seeds, Test with its 95 % interval; Claimed is the "
+        "report's figure, Diff. ours minus it; F1 is the macro mean on test; ms is the time of one image.",
     ]
     return "\n".join(lines) + "\n"
 
 
 def print_table(table: Sequence[Row], console: Console) -> None:
     """Print declared runs in at most 100 columns, and how many rows of the reports have none."""
-    printed = Table(*SHORT[:2], box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in SHORT[2:]:
-        printed.add_column(name, justify="right", no_wrap=True)
-    printed.columns[0].overflow = "ellipsis"
-    printed.columns[0].no_wrap = True
+    shown = [place for place, name in enumerate(SHORT) if name not in WIDE_ONLY]
+    printed = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for place in shown:
+        printed.add_column(SHORT[place], justify="left" if place < 2 else "right", no_wrap=True)
     for row in table:
         if row["run"]:
-            printed.add_row(*shorten_row(row), style=None if row["status"] == MEASURED else "dim")
+            name, *cells = (shorten_row(row)[place] for place in shown)
+            # Left to itself, rich would cut figures rather than the name.
+            cut = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+            printed.add_row(cut, *cells, style=None if row["status"] == MEASURED else "dim")
     console.print(printed)
     undeclared = sum(not row["run"] for row in table)
     if undeclared:

@@ -1,0 +1,59 @@
+# `make` lists the targets. All of them work in .venv, which is made on first use from requirements.txt.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/.installed
+WORKSPACE := .lineup/quickstart
+UV_FLAGS := --universal --python-version 3.11 --all-extras --no-emit-index-url --no-emit-find-links
+
+# Stages start `python` and import lineup from the copy that they run in.
+export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
+export PYTHONPATH := src
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help quickstart test lint types fresh check start bench
+
+help:  ## list the targets
+	@sed -n 's/^\([a-z.]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{printf "make %-17s %s\n", $$1, $$2}'
+
+$(READY): requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON): too old; expected Python 3.11 or newer; fix: make PYTHON=python3.11 ...")'
+	@echo "making $(VENV) and installing requirements.txt (some minutes)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(VENV)/bin/python -m pip install --quiet --requirement requirements.txt
+	@touch $@
+
+quickstart: $(READY)  ## run the whole pipeline on scikit-learn's digits, apart from the real results
+	@python tools/workspace.py $(WORKSPACE) quickstart/params.yaml
+	@touch $(WORKSPACE)/.started
+	@cd $(WORKSPACE) && dvc repro
+	@cd $(WORKSPACE) && if [ metrics/comparison.md -ot .started ]; then cat metrics/comparison.md; fi
+	@echo
+	@echo "The report: $(WORKSPACE)/plots/report.html"
+	@echo "Change quickstart/params.yaml and run make quickstart again: only what the change touches is rerun."
+
+test: $(READY)  ## run the tests
+	@pytest -n 2 --dist loadfile
+
+lint: $(READY)  ## check form and style
+	@ruff format --check
+	@ruff check
+
+types: $(READY)  ## check types
+	@mypy
+
+fresh: $(READY)  ## check that the committed results belong to the committed code and parameters
+	@python tools/fresh.py
+
+check: lint types quickstart test fresh  ## all that CI runs
+
+start: $(READY)  ## move a waiting run into runs: make start RUN=name
+	@python tools/start.py $(RUN)
+
+bench: $(READY)  ## measure training speed against the usual loop and the compute limit
+	@python tools/bench.py
+
+requirements.txt: pyproject.toml  ## pin the environment
+	@$(PYTHON) -m venv .lineup/uv
+	@.lineup/uv/bin/python -m pip install --quiet uv
+	@.lineup/uv/bin/uv pip compile --quiet $(UV_FLAGS) --custom-compile-command "make $@" pyproject.toml -o $@

@@ -1,0 +1,109 @@
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from test_comparison import compare, make_project
+
+from lineup.comparison.report import compare_environments, find_worst
+from lineup.comparison.results import Result
+
+VOID = {"meta", "img", "br", "link", "hr", "input"}
+
+
+class Reader(HTMLParser):
+    """Keeps tags with their attributes and refuses tags that are not closed in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.text: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text.append(data)
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+    folder = tmp_path_factory.mktemp("report")
+    make_project(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        compare(folder, patch)
+    reader = Reader()
+    reader.feed((folder / "plots/report.html").read_text())
+    return reader
+
+
+def test_page_is_well_formed(page: Reader) -> None:
+    assert page.open == []
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
+    assert len(links) == 6
+    assert {f"#{name}" for name in ids} >= set(links)
+
+
+def test_page_needs_nothing_beside_it(page: Reader) -> None:
+    sources = [a["src"] for _, a in page.tags if "src" in a]
+    assert len(sources) == 5
+    assert all(source and source.startswith("data:image/png;base64,") for source in sources)
+    assert not any(tag in ("link", "iframe") for tag, _ in page.tags)
+    links = [value or "" for _, a in page.tags for key, value in a.items() if key.endswith("href")]
+    assert all(link.startswith("#") for link in links)
+
+
+def test_page_holds_every_run_claim_and_picture(page: Reader) -> None:
+    text = " ".join(" ".join(page.text).split())
+    for expected in (
+        "resnet18_e1",
+        "0.8860",
+        "0.6709",
+        "+0.0651",
+        "swin (A9)",
+        "taken for",
+        "c0ffee-own",
+    ):
+        assert expected in text
+    assert sum(tag == "svg" for tag, _ in page.tags) == 4
+    assert sum(a.get("class") == "matrix" for _, a in page.tags) == 5
+
+
+def test_page_suits_phones_and_dark_rooms(page: Reader) -> None:
+    names = {attributes.get("name") for tag, attributes in page.tags if tag == "meta"}
+    assert {"viewport", "color-scheme"} <= names
+    style = next(text for text in page.text if "prefers-color-scheme: dark" in text)
+    assert "overflow-x: auto" in style
+
+
+def test_names_are_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_project(tmp_path)
+    path = tmp_path / "plots/confusion/b1.csv"
+    path.write_text(path.read_text().replace("airplane", "<b>airplane"))
+    compare(tmp_path, monkeypatch)
+    html = (tmp_path / "plots/report.html").read_text()
+    assert "&lt;b&gt;airplane" in html
+    assert "<b>airplane" not in html
+
+
+def test_worst_confusions_come_first_with_their_share() -> None:
+    cells = [("a", "a", 6), ("a", "b", 2), ("b", "a", 5), ("b", "b", 5), ("b", "c", 0)]
+    confusion = [{"actual": a, "predicted": p, "count": str(n)} for a, p, n in cells]
+    assert find_worst(confusion, 5) == [("b", "a", 5, 0.5), ("a", "b", 2, 0.25)]
+
+
+def test_environments_are_split_into_common_and_differing() -> None:
+    facts = {"x": {"torch": "2", "commit": "1"}, "y": {"torch": "2", "commit": "2", "gpu": "z"}}
+    results = {run: Result({}, {}, {}, {"environment": facts[run]}, [], [], b"") for run in facts}
+    common, differing = compare_environments(results)
+    assert common == {"torch": "2"}
+    assert differing == {"commit": {"x": "1", "y": "2"}, "gpu": {"x": "", "y": "z"}}

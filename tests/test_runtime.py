@@ -1,0 +1,38 @@
+"""Threads, devices and what is recorded about them."""
+
+import subprocess
+import sys
+
+import pytest
+import torch
+
+from lineup import runtime
+from lineup.environment import describe_environment, device_name
+from lineup.errors import LineupError
+
+
+def test_a_process_computes_with_the_threads_it_was_told_and_deterministically() -> None:
+    code = (
+        "import torch; from lineup import runtime; runtime.start(3);"
+        "print(torch.get_num_threads(), torch.are_deterministic_algorithms_enabled(),"
+        "torch.utils.deterministic.fill_uninitialized_memory)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["3", "True", "False"]
+
+
+def test_devices_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert runtime.choose_device("auto") == runtime.choose_device("cpu") == torch.device("cpu")
+    with pytest.raises(LineupError, match=r"runtime\.device: cuda, but this machine has none"):
+        runtime.choose_device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert runtime.choose_device("auto") == torch.device("cuda")
+
+
+def test_the_environment_names_versions_device_and_threads() -> None:
+    facts = describe_environment(torch.device("cpu"))
+    assert facts["torch"] == torch.__version__
+    assert facts["threads"] == torch.get_num_threads()
+    assert facts["device"] == device_name(torch.device("cpu")) == "cpu"
+    assert facts["processor"]
