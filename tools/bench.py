@@ -1,4 +1,4 @@
-"""Measure how fast training is: `make bench`, or `python tools/bench.py --help`, about ten minutes.
+"""Measure how fast training is: `make bench`, or `python tools/bench.py --help`, about seven minutes.
 
 In: params.yaml (runtime and models) and, where it is there, a prepared view of CIFAR-10. Out: tables, and
 with --write a JSON file. Roles that are compared:
@@ -85,9 +85,9 @@ GOALS = {
     ("ours_fp32", "usual"): 1.5,
 }
 
-# The convolution that shows what the processor can do: that of ResNet-18's third quarter.
-PEAK_CHANNELS, PEAK_SIDE = 256, 8
-PEAK_FLOPS = BATCH * PEAK_SIDE**2 * PEAK_CHANNELS**2 * 3**2 * 2
+# The convolution that shows what the processor can do; smaller sides keep bf16 matrix units waiting.
+PEAK_BATCH, PEAK_CHANNELS, PEAK_SIDE = 64, 256, 16
+PEAK_FLOPS = PEAK_BATCH * PEAK_SIDE**2 * PEAK_CHANNELS**2 * 3**2 * 2
 
 SETTLE_SECONDS = 0.3  # after a turn: loader workers fill their queue, idle threads stop spinning
 STOP_SECONDS = 10.0  # for a process to end by itself
@@ -233,7 +233,7 @@ def prepare_peak(job: Job) -> Advance:
     runtime.start(job.threads)
     kind = {"fp32": torch.float32, "bf16": torch.bfloat16}[job.precision]
     conv = nn.Conv2d(PEAK_CHANNELS, PEAK_CHANNELS, 3, padding=1, bias=False, device=job.device, dtype=kind)
-    images = torch.randn(BATCH, PEAK_CHANNELS, PEAK_SIDE, PEAK_SIDE, device=job.device, dtype=kind)
+    images = torch.randn(PEAK_BATCH, PEAK_CHANNELS, PEAK_SIDE, PEAK_SIDE, device=job.device, dtype=kind)
     conv, images = conv.to(memory_format=torch.channels_last), images.to(memory_format=torch.channels_last)
 
     @torch.inference_mode()
@@ -408,15 +408,15 @@ def compare(rounds: Sequence[Round], role: str, other: str) -> Spread:
 
 # --- who else computes ----------------------------------------------------------------------------------
 
-STAT = Path("/proc/stat")  # Linux only; elsewhere nothing is known of others
+PROC = Path("/proc")  # Linux only; elsewhere nothing is known of others
 
 
 def read_others() -> float:
     """Seconds of processor time since the start of the machine that were not this benchmark's."""
-    if not STAT.exists():
+    if not (PROC / "stat").exists():
         return 0.0
     # See proc(5): user, nice, system, idle, iowait, irq, softirq, steal; the first two hold guests' time.
-    user, nice, system, _, _, irq, softirq, steal = map(int, STAT.read_text().split()[1:9])
+    user, nice, system, _, _, irq, softirq, steal = map(int, (PROC / "stat").read_text().split()[1:9])
     ticks = user + nice + system + irq + softirq + steal - _sum_own(_read_processes(), os.getpid())
     return ticks / os.sysconf("SC_CLK_TCK")
 
@@ -424,7 +424,7 @@ def read_others() -> float:
 def _read_processes() -> dict[int, tuple[int, int]]:
     """Each process's parent and its clock ticks, those of children it has waited for included."""
     found = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
+    for path in PROC.glob("[0-9]*/stat"):
         with suppress(OSError):  # it has ended meanwhile
             fields = path.read_text(errors="replace").rpartition(")")[2].split()
             found[int(path.parent.name)] = (int(fields[1]), sum(map(int, fields[11:15])))
@@ -446,7 +446,7 @@ def summarise(done: Sequence[Round], rounds: int, unit: str, scale: float) -> di
     roles = [role for role in PREPARE if role in kept[0].speeds]
     return {
         unit: {role: Spread.of([each.speeds[role] * scale for each in kept]) for role in roles},
-        "ratios": {f"{role}/{other}": compare(kept, role, other) for role, other in GOALS if role in roles},
+        "ratios": {"/".join(pair): compare(kept, *pair) for pair in GOALS if {*pair} <= {*roles}},
         "rounds": rounds,
         "repeated_rounds": len(done) - rounds,
         "disturbed_rounds": sum(not is_quiet(each) for each in kept),
@@ -512,7 +512,7 @@ def main(*words: str) -> None:
         "images": describe_images(),
         "models": models,
         "peak": summarise(done, asked.rounds, "gflops", PEAK_FLOPS / 1e9),
-        "others_checked": STAT.exists(),
+        "others_checked": (PROC / "stat").exists(),
         "usual_threads": torch.get_num_threads(),
         "environment": {**describe_environment(device), "threads": params.runtime.threads},
     }
@@ -535,7 +535,7 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     asked = parser.parse_args(words)
     for name in asked.models:
         if name not in MODELS:
-            raise LineupError("--models", repr(name), f"of {', '.join(MODELS)}", nearest(name, MODELS))
+            raise LineupError("--models", repr(name), f"one of {', '.join(MODELS)}", nearest(name, MODELS))
     for option in ("rounds", "seconds"):
         if not 0 < getattr(asked, option) < math.inf:
             found = str(getattr(asked, option))

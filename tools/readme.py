@@ -1,0 +1,48 @@
+"""Bring README.md's table of results up to date: `python tools/readme.py`.
+
+In: metrics/comparison.md and metrics/training/. Out: README.md, between its two markers.
+"""
+
+import json
+from pathlib import Path
+
+from lineup.console import stage
+from lineup.errors import LineupError
+from lineup.files import write_text
+
+README = Path("README.md")
+BEGIN = "<!-- comparison: `make readme` copies metrics/comparison.md here -->\n"
+END = "<!-- end of comparison -->"
+
+
+def main() -> None:
+    """Rewrite the results in README.md."""
+    write_text(README, insert(README.read_text(encoding="utf-8"), describe_results(Path("metrics"))))
+
+
+def insert(text: str, results: str) -> str:
+    """README's text with `results` between its markers. Raises LineupError if a marker is missing."""
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end):
+        raise LineupError(str(README), "a marker is missing", f"{BEGIN.strip()} and {END}", "put it back")
+    return f"{before}{begin}\n{results}\n{end}{after}"
+
+
+def describe_results(metrics: Path) -> str:
+    """The comparison and the machines on which its runs were trained."""
+    records = [
+        json.loads(path.read_text(encoding="utf-8")) for path in sorted(metrics.glob("training/*.json"))
+    ]
+    machines = sorted({_describe_machine(record["environment"]) for record in records})
+    table = (metrics / "comparison.md").read_text(encoding="utf-8").strip()
+    return f"{table}\n\nTrained on: {'; '.join(machines)}."
+
+
+def _describe_machine(environment: dict[str, str | int]) -> str:
+    device = environment["processor"] if environment["device"] == "cpu" else environment["device"]
+    return f"{device} ({environment['threads']} threads), torch {environment['torch']}"
+
+
+if __name__ == "__main__":
+    stage(main)
