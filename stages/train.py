@@ -18,7 +18,7 @@ def main(name: str) -> None:
     """Train every seed of the run called `name`."""
     params = load()
     run = params.runs[name]
-    runtime.start(params.runtime.threads)
+    runtime.start(params.recipes[run.recipe].threads)
     images, initial = (
         Path(f"data/views/{run.view}/learn.safetensors"),
         Path(f"data/weights/{run.weights}.safetensors"),
@@ -33,7 +33,6 @@ def main(name: str) -> None:
             family=run.family,
             spec=spec,
             recipe=recipe,
-            threads=params.runtime.threads,
             channels_last=params.runtime.channels_last,
         ),
         augmentation=params.augments[run.augment].model_dump(),

@@ -16,7 +16,7 @@ from lineup.errors import LineupError
 
 ROOT = Path(__file__).parents[1]
 PARAMS = """
-runtime: {device: cpu, threads: 1, channels_last: true}
+runtime: {device: cpu, channels_last: true}
 datasets: {}
 views: {}
 weights: {}

@@ -27,7 +27,7 @@ RUNS: dict[str, tuple[str | None, list[int], float, float]] = {
     "own": (None, [5, 6], 0.70, 0.64),
 }
 HEAD = """\
-runtime: {device: cpu, threads: 1, channels_last: true}
+runtime: {device: cpu, channels_last: true}
 datasets: {cifar10: {source: cifar10}}
 views: {rgb: {dataset: cifar10, color: rgb, size: 32, validation: 0.2, split_seed: 0, normalize: unit}}
 weights: {random: {source: none}}
@@ -37,7 +37,7 @@ augments:
     jitter: [0.0, 0.0, 0.0, 0.0]}
 recipes:
   short: {epochs: 1, batch_size: 8, optimizer: sgd, lr: 0.1, momentum: 0.0, weight_decay: 0.0,
-    schedule: {name: constant}, smoothing: 0.0, ema: 0.0, patience: 0, keep: last, precision: fp32,
+    schedule: {name: constant}, smoothing: 0.0, ema: 0.0, patience: 0, keep: last, precision: fp32, threads: 1,
     trainable: all, phases: {}}
 """
 

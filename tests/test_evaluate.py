@@ -22,7 +22,7 @@ from lineup.models import rebuild
 STAGE = Path(__file__).parents[1] / "stages" / "evaluate.py"
 CLASSES = ["red", "green", "blue"]
 PARAMS = """\
-runtime: {device: cpu, threads: 1, channels_last: true}
+runtime: {device: cpu, channels_last: true}
 datasets: {made_up: {source: digits}}
 views: {tiny: {dataset: made_up, color: rgb, size: 8, validation: 0.2, split_seed: 0, normalize: unit}}
 weights: {random: {source: none}}
@@ -32,7 +32,7 @@ augments:
     jitter: [0.0, 0.0, 0.0, 0.0]}
 recipes:
   short: {epochs: 1, batch_size: 8, optimizer: sgd, lr: 0.1, momentum: 0.0, weight_decay: 0.0,
-    schedule: {name: constant}, smoothing: 0.0, ema: 0.0, patience: 0, keep: last, precision: fp32,
+    schedule: {name: constant}, smoothing: 0.0, ema: 0.0, patience: 0, keep: last, precision: fp32, threads: 1,
     trainable: all, phases: {}}
 runs:
   small: {row: null, view: tiny, weights: random, task: classification, family: mlp, model: small,

@@ -19,7 +19,7 @@ from lineup.training.fit import Fitted, Trainer, list_phases
 RECIPE: dict[str, Any] = {
     "epochs": 3, "batch_size": 16, "optimizer": "adam", "lr": 0.01, "momentum": 0.9, "weight_decay": 0.0,
     "schedule": {"name": "cosine", "warmup": 1.0}, "smoothing": 0.1, "ema": 0.9, "patience": 0,
-    "keep": "best",    "precision": "fp32", "trainable": "all", "phases": {},
+    "keep": "best", "precision": "fp32", "threads": 2, "trainable": "all", "phases": {},
 }  # fmt: skip
 AUGMENT: dict[str, Any] = {
     "flip": True, "crop": 1, "rotate": 10.0, "shift": [0.1, 0.1], "fill": "border", "cutout": 2,

@@ -16,7 +16,7 @@ FILE = Path("params.yaml")
 
 # Every kind of value: ints where floats are wanted, null, nested lists, options, phases, all schedules.
 EVERYTHING = """
-runtime: {device: auto, threads: 2, channels_last: true}
+runtime: {device: auto, channels_last: true}
 datasets: {cifar10: {source: cifar10}}
 views:
   rgb: {dataset: cifar10, color: rgb, size: 32, validation: 0.2, split_seed: 0, normalize: channel}
@@ -44,6 +44,7 @@ recipes:
     patience: 0
     keep: last
     precision: bf16
+    threads: 2
     trainable: all
     phases:
       head: {epochs: 3, lr: 1, trainable: head, schedule: {name: constant}}
@@ -207,7 +208,7 @@ def test_wrong_seed_is_refused_with_its_place(value: Any) -> None:
         ("runs.d3", "seed", "seeds"),
         ("models.timm.resnet18", "arc", "arch"),
         ("models", "cmn", "cnn"),
-        ("runtime", "thread", "threads"),
+        ("recipes.d3", "thread", "threads"),
     ],
 )
 def test_unknown_key_gets_the_nearest_in_one_line(entry: str, wrong: str, right: str) -> None:

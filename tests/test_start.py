@@ -13,7 +13,7 @@ ENTRY = (
     " recipe: r, seeds: [0], tta: none}"
 )
 HEAD = """# A comment at the top.
-runtime: {device: auto,   threads: 2, channels_last: true}
+runtime: {device: auto,   channels_last: true}
 datasets: {digits: {source: digits}}
 views: {digits: {dataset: digits, color: gray, size: 8, validation: 0.2, split_seed: 0, normalize: unit}}
 weights: {random: {source: none}}
@@ -23,7 +23,7 @@ augments:
 recipes:
   r: {epochs: 1, batch_size: 8, optimizer: sgd, lr: 1e-1, momentum: 0, weight_decay: 0, phases: {},
       schedule: {name: constant}, smoothing: 0, ema: 0, patience: 0, keep: last,
-      precision: fp32, trainable: all}
+      precision: fp32, threads: 2, trainable: all}
 """
 BLOCK = """  c:  # in block style
     row: null

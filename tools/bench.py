@@ -479,7 +479,7 @@ def describe_conditions(report: Mapping[str, Any]) -> str:
     )
     return (
         f"Batch {BATCH}; images: {report['images']}; {environment['device']}, {environment['processor']}, "
-        f"{environment['threads']} threads (usual: {report['usual_threads']}). Rounds that other processes "
+        f"{environment['threads']} threads. Rounds that other processes "
         f"disturbed: {others if report['others_checked'] else 'not known on this system'}."
     )
 
@@ -500,21 +500,20 @@ def show(report: Mapping[str, Any]) -> None:
 
 def main(*words: str) -> None:
     """Measure what the command line asks for."""
-    asked, params = parse(words), load()
+    asked, params, threads = parse(words), load(), torch.get_num_threads()
     device = runtime.choose_device(params.runtime.device)
     models = {}
     for name in asked.models:
-        done = measure(name, list_jobs(name, params, device), asked.rounds, asked.seconds)
+        done = measure(name, list_jobs(name, params, device, threads), asked.rounds, asked.seconds)
         models[name] = summarise(done, asked.rounds, "images_per_second", BATCH)
-    peaks = [Job(role, device.type, params.runtime.threads, None, {}, {}) for role in PEAKS]
+    peaks = [Job(role, device.type, threads, None, {}, {}) for role in PEAKS]
     done = measure("peak", peaks, asked.rounds, asked.seconds)
     report = {
         "images": describe_images(),
         "models": models,
         "peak": summarise(done, asked.rounds, "gflops", PEAK_FLOPS / 1e9),
         "others_checked": (PROC / "stat").exists(),
-        "usual_threads": torch.get_num_threads(),
-        "environment": {**describe_environment(device), "threads": params.runtime.threads},
+        "environment": describe_environment(device),
     }
     show(report)
     if asked.write:
@@ -543,8 +542,11 @@ def parse(words: Sequence[str]) -> argparse.Namespace:
     return asked
 
 
-def list_jobs(name: str, params: Params, device: torch.device) -> list[Job]:
-    """The roles of the model `name`. Raises LineupError if params.yaml does not have it."""
+def list_jobs(name: str, params: Params, device: torch.device, threads: int) -> list[Job]:
+    """The roles of the model `name`, all with so many threads.
+
+    Raises LineupError if params.yaml does not have the model.
+    """
     family, optimizer = MODELS[name]
     specs, view = params.models.get(family, {}), find_view()
     if name not in specs:
@@ -555,11 +557,10 @@ def list_jobs(name: str, params: Params, device: torch.device) -> list[Job]:
         task="classification",
         family=family,
         spec=specs[name].model_dump(),
-        recipe={"precision": "as the role asks"},
-        threads=params.runtime.threads,
+        recipe={"precision": "as the role asks", "threads": threads},
         channels_last=params.runtime.channels_last,
     )
-    return [Job(role, device.type, params.runtime.threads, view, facts, optimizer) for role in ROLES]
+    return [Job(role, device.type, threads, view, facts, optimizer) for role in ROLES]
 
 
 def find_view() -> Path | None:

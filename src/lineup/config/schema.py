@@ -45,7 +45,6 @@ class Runtime(Entry):
     """How every run is computed."""
 
     device: Literal["auto", "cpu", "cuda"]
-    threads: Annotated[int, Field(ge=1, le=1024)]
     channels_last: bool
 
 
@@ -225,6 +224,7 @@ class Recipe(Entry):
     patience: CountOrNone
     keep: Literal["best", "last"]
     precision: Literal["fp32", "bf16"]
+    threads: Annotated[int, Field(ge=1, le=1024)]
     trainable: Trainable
     phases: dict[Name, Phase]
 

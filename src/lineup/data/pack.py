@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from safetensors import safe_open
 from safetensors.torch import save_file
@@ -55,4 +56,5 @@ def read_pack(path: Path) -> Pack:
         raise LineupError(
             str(path), f"not readable ({error})", "a packed view", "run `dvc repro preprocess`"
         ) from error
-    return Pack(**tensors, **{name: tuple(facts[name]) for name in FACTS})
+    values: dict[str, Any] = {**tensors, **{name: tuple(facts[name]) for name in FACTS}}
+    return Pack(**values)

@@ -65,7 +65,6 @@ def describe_model(
     family: str,
     spec: Mapping[str, Any],
     recipe: Mapping[str, Any],
-    threads: int,
     channels_last: bool,
 ) -> dict[str, Any]:
     """What model.json holds: all that rebuilds the model and applies it, normalisation included."""
@@ -80,7 +79,7 @@ def describe_model(
         "std": list(pack.std),
         "precision": recipe["precision"],
         "channels_last": channels_last,
-        "threads": threads,
+        "threads": recipe["threads"],
     }
 
 
