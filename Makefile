@@ -33,7 +33,7 @@ quickstart: $(READY)  ## run the whole pipeline on scikit-learn's digits, apart 
 	@echo "Change quickstart/params.yaml and run make quickstart again: only what the change touches is rerun."
 
 test: $(READY)  ## run the tests
-	@pytest -n 2 --dist loadfile
+	@pytest -n 2 --dist worksteal
 
 lint: $(READY)  ## check form and style
 	@ruff format --check

@@ -3,19 +3,24 @@
 Source none gives a file without tensors: training then starts from the seed's own random weights.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 from safetensors.torch import save_file
+from torch import Tensor
 
 from lineup.config.params import load
 from lineup.console import stage
 from lineup.files import write_atomic
 
+# What each source gives: tensors by name.
+SOURCES: dict[str, Callable[[], dict[str, Tensor]]] = {"none": dict}
+
 
 def main(name: str) -> None:
     """Write the initial weights called `name`."""
-    load()
-    write_atomic(Path(f"data/weights/{name}.safetensors"), lambda temporary: save_file({}, temporary))
+    tensors = SOURCES[load().weights[name].source]()
+    write_atomic(Path(f"data/weights/{name}.safetensors"), lambda temporary: save_file(tensors, temporary))
 
 
 if __name__ == "__main__":

@@ -37,8 +37,8 @@ augments:
     jitter: [0.0, 0.0, 0.0, 0.0]}
 recipes:
   short: {epochs: 1, batch_size: 8, optimizer: sgd, lr: 0.1, momentum: 0.0, weight_decay: 0.0,
-    schedule: {name: constant}, smoothing: 0.0, ema: 0.0, patience: 0, keep: last, precision: fp32, threads: 1,
-    trainable: all, phases: {}}
+    schedule: {name: constant}, smoothing: 0.0, ema: 0.0, patience: 0, keep: last, precision: fp32,
+    threads: 1, trainable: all, phases: {}}
 """
 
 
