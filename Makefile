@@ -11,7 +11,7 @@ export PYTHONPATH := $(CURDIR)/src
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint types fresh check start bench
+.PHONY: help quickstart test lint types fresh check start readme bench
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z.]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{printf "make %-17s %s\n", $$1, $$2}'
@@ -52,8 +52,11 @@ check:  ## run all that CI runs
 start: $(READY)  ## move a waiting run into runs: make start RUN=name
 	@python tools/start.py $(RUN)
 
+readme: $(READY)  ## bring README's table of results up to date
+	@python tools/readme.py
+
 bench: $(READY)  ## measure training speed against the usual loop and the compute limit
-	@python tools/bench.py
+	@python tools/bench.py --write metrics/bench.json
 
 # Only when asked for by name: the times of a fresh clone say nothing about which file is newer.
 ifneq (,$(filter requirements.txt,$(MAKECMDGOALS)))

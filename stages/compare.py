@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from lineup.comparison.claims import read_claims
+from lineup.claims import read_claims
 from lineup.comparison.pictures import draw_accuracy, draw_cost, write_png
 from lineup.comparison.report import format_report
 from lineup.comparison.results import read_results

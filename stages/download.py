@@ -6,14 +6,14 @@ Out: data/raw/<dataset>.safetensors.
 
 from pathlib import Path
 
-from lineup.config.params import load
+from lineup.config.params import load, pick
 from lineup.console import stage
 from lineup.sources.registry import save
 
 
 def main(dataset: str) -> None:
     """Download the dataset of that name."""
-    save(load().datasets[dataset].source, Path(f"data/raw/{dataset}.safetensors"))
+    save(pick(load().datasets, dataset, "datasets").source, Path(f"data/raw/{dataset}.safetensors"))
 
 
 if __name__ == "__main__":

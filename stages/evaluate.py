@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from lineup.config.params import load
+from lineup.config.params import load, pick
 from lineup.console import stage
 from lineup.data.pack import read_pack
 from lineup.environment import describe_environment
@@ -30,11 +30,12 @@ BATCH = 128
 def main(run: str) -> None:
     """Score every seed of `run` and write what was found."""
     params = load()
+    entry = pick(params.runs, run, "runs")
     folder = Path("models") / run
     facts = read_facts(folder)
     start(facts["threads"])
     device = choose_device(params.runtime.device)
-    view, classes = Path("data/views") / params.runs[run].view, facts["classes"]
+    view, classes = Path("data/views") / entry.view, facts["classes"]
     samples = choose_samples(read_pack(view / "learn.safetensors"), read_pack(view / "test.safetensors"))
     models = {seed: load_seed(folder, facts, seed, device) for seed in facts["seeds"]}
     apply = partial(
@@ -42,7 +43,7 @@ def main(run: str) -> None:
         precision=facts["precision"],
         device=device,
         channels_last=facts["channels_last"],
-        flip=params.runs[run].tta == "flip",
+        flip=entry.tta == "flip",
     )
 
     scores = {

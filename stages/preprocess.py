@@ -6,7 +6,7 @@ Out: data/views/<view>/learn.safetensors (train and validation) and test.safeten
 
 from pathlib import Path
 
-from lineup.config.params import load
+from lineup.config.params import load, pick
 from lineup.console import stage
 from lineup.data.pack import write_pack
 from lineup.data.records import read_records
@@ -15,7 +15,7 @@ from lineup.data.view import pack_view
 
 def main(view: str) -> None:
     """Prepare the view of that name."""
-    entry = load().views[view]
+    entry = pick(load().views, view, "views")
     records = read_records(Path(f"data/raw/{entry.dataset}.safetensors"))
     learn, test = pack_view(records, **entry.model_dump(exclude={"dataset"}))
     write_pack(learn, Path(f"data/views/{view}/learn.safetensors"))

@@ -7,18 +7,20 @@ augmentation and recipe. Out: models/<run>/, plots/curves/<run>.csv, metrics/tra
 from pathlib import Path
 
 from lineup import runtime
-from lineup.config.params import load
+from lineup.config.params import load, pick
 from lineup.console import stage
 from lineup.data.pack import read_pack
-from lineup.training.fingerprint import hash_file
+from lineup.environment import describe_environment
+from lineup.training.fingerprint import hash_code, hash_file
 from lineup.training.seeds import Outputs, Plan, describe_model, train_seeds
 
 
 def main(name: str) -> None:
     """Train every seed of the run called `name`."""
     params = load()
-    run = params.runs[name]
+    run = pick(params.runs, name, "runs")
     runtime.start(params.recipes[run.recipe].threads)
+    device = runtime.choose_device(params.runtime.device)
     images, initial = (
         Path(f"data/views/{run.view}/learn.safetensors"),
         Path(f"data/weights/{run.weights}.safetensors"),
@@ -39,7 +41,9 @@ def main(name: str) -> None:
         recipe=recipe,
         initial=initial,
         sources={"images": hash_file(images), "weights": hash_file(initial)},
-        device=runtime.choose_device(params.runtime.device),
+        code=hash_code(run.family, run.task),
+        environment=describe_environment(device),
+        device=device,
     )
     outputs = Outputs(
         Path(f"models/{name}"), Path(f"plots/curves/{name}.csv"), Path(f"metrics/training/{name}.json")

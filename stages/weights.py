@@ -6,12 +6,12 @@ Source none gives a file without tensors: training then starts from the seed's o
 from collections.abc import Callable
 from pathlib import Path
 
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from lineup.config.params import load
+from lineup.config.params import load, pick
 from lineup.console import stage
-from lineup.files import write_atomic
+from lineup.files import write_bytes
 
 # What each source gives: tensors by name.
 SOURCES: dict[str, Callable[[], dict[str, Tensor]]] = {"none": dict}
@@ -19,8 +19,8 @@ SOURCES: dict[str, Callable[[], dict[str, Tensor]]] = {"none": dict}
 
 def main(name: str) -> None:
     """Write the initial weights called `name`."""
-    tensors = SOURCES[load().weights[name].source]()
-    write_atomic(Path(f"data/weights/{name}.safetensors"), lambda temporary: save_file(tensors, temporary))
+    tensors = SOURCES[pick(load().weights, name, "weights").source]()
+    write_bytes(Path(f"data/weights/{name}.safetensors"), save(tensors))
 
 
 if __name__ == "__main__":

@@ -33,6 +33,9 @@ def test_a_damaged_newest_state_falls_back_to_the_older(
     saved.path.write_bytes({"flip": bytes(raw), "cut": bytes(raw[:100]), "empty": b""}[damage])
     assert saved.load() == {"step": 1}
     assert "damaged" in capsys.readouterr().out
+    saved.save({"step": 3})
+    saved.path.unlink()
+    assert saved.load() == {"step": 1}
 
 
 def test_a_crash_between_the_renames_falls_back_to_the_older(saved: Checkpoint) -> None:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lineup.comparison.claims import COLUMNS, read_claims
+from lineup.claims import COLUMNS, read_claims
 from lineup.errors import LineupError
 
 PATH = Path(__file__).parents[1] / "claims.csv"

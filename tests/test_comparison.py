@@ -79,7 +79,7 @@ def make_results(folder: Path, run: str, seeds: list[int], val: float, latency: 
     )
     environment = {"torch": "2.15", "device": "cpu", "threads": 2, "commit": f"c0ffee-{run}"}
     training = {"epochs": 10, "seconds_per_epoch": 9.1, "images_per_second": 4400.0, "device": "cpu"}
-    training |= {"precision": "bf16", "environment": environment, "seeds": {key: {} for key in keys}}
+    training |= {"precision": "bf16", "seeds": {key: {"environment": environment} for key in keys}}
     put(folder, f"metrics/training/{run}.json", training)
     rows = ["seed,phase,epoch,lr,train_loss,train_accuracy,val_loss,val_accuracy,best"]
     for seed in seeds:

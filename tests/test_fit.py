@@ -69,7 +69,10 @@ def _one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-PHASES = {"head": {"epochs": 2, "trainable": "head"}, "whole": {"epochs": 2, "lr": 0.001, "dropout": 0.1}}
+PHASES = {
+    "head": {"epochs": 1, "trainable": "head", "dropout": 0.6},
+    "whole": {"epochs": 2, "lr": 0.001},
+}
 
 
 @pytest.mark.parametrize(
@@ -124,8 +127,14 @@ def test_phases_train_what_they_name(tmp_path: Path) -> None:
 
 def test_phases_inherit_what_they_do_not_name() -> None:
     head, whole = list_phases({**RECIPE, "phases": PHASES})
-    assert (head["epochs"], head["lr"], head["trainable"], head["name"]) == (2, 0.01, "head", "head")
-    assert (whole["lr"], whole["trainable"], whole["dropout"]) == (0.001, "all", 0.1)
+    assert (head["epochs"], head["lr"], head["trainable"], head["name"]) == (1, 0.01, "head", "head")
+    assert (whole["lr"], whole["trainable"], head["dropout"]) == (0.001, "all", 0.6)
+
+
+def test_the_learning_rate_is_that_of_the_start_of_the_epoch(tmp_path: Path) -> None:
+    schedule = {"name": "one_cycle", "warmup": 0.0}
+    fitted = make_trainer(tmp_path, epochs=2, lr=0.2, schedule=schedule).fit()
+    assert [row["lr"] for row in fitted.rows] == pytest.approx([0.2, 0.1])
 
 
 def test_early_stopping_counts_from_the_best_epoch(tmp_path: Path) -> None:

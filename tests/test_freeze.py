@@ -6,7 +6,7 @@ from torch import nn
 
 from lineup.errors import LineupError
 from lineup.models import PixelModel, count_parameters
-from lineup.training.freeze import set_dropout, set_trainable, set_training_mode
+from lineup.training.freeze import list_dropout, set_dropout, set_trainable, set_training_mode
 
 
 def make() -> PixelModel:
@@ -24,6 +24,7 @@ HEAD, LAST_TWO, LAST_THREE = 18, 18 + 40, 18 + 40 + 8
         ("all", 112 + LAST_THREE),
         ("head", HEAD),
         (0.5, LAST_TWO),
+        (0.01, HEAD),
         (0.75, LAST_THREE),
         (1.0, 112 + LAST_THREE),
         ("0", 112 + LAST_THREE),
@@ -62,7 +63,9 @@ def test_frozen_batch_norm_keeps_its_statistics() -> None:
     assert not torch.equal(model.state_dict()["net.0.1.running_mean"], before["net.0.1.running_mean"])
 
 
-def test_dropout_is_set_everywhere() -> None:
+def test_dropout_is_set_by_name() -> None:
     model = make()
-    set_dropout(model, 0.1)
-    assert [module.p for module in model.modules() if isinstance(module, nn.Dropout)] == [0.1]
+    rates = list_dropout(model)
+    assert rates == {"net.2": 0.5}
+    set_dropout(model, {"net.2": 0.1})
+    assert list_dropout(model) == {"net.2": 0.1}

@@ -29,10 +29,10 @@ MODULES = sorted((SRC / "lineup").rglob("*.py"))
 FLOORS = (
     {"comparison"},
     {"evaluation", "training", "sources"},
-    {"tasks", "inference"},
+    {"tasks", "inference", "precision"},
     {"models"},
     {"data"},
-    {"config", "environment", "runtime"},
+    {"claims", "config", "environment", "runtime"},
     {"console", "files"},
     {"errors"},
 )
@@ -304,7 +304,10 @@ def test_validate_depends_on_all_parameters() -> None:
 
 
 def test_every_stage_waits_for_valid_parameters() -> None:
-    roots = {name for name, stage in COMMITTED.items() if all(map(is_code, list_deps(stage)))}
+    made = ("data/", "models/", "metrics/", "plots/")
+    roots = {
+        name for name, stage in COMMITTED.items() if not any(d.startswith(made) for d in list_deps(stage))
+    }
     assert roots == {"validate"}
 
 

@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from lineup.training.precision import keep_depthwise_in_fp32
+from lineup.precision import keep_depthwise_in_fp32
 
 
 def make() -> nn.Sequential:

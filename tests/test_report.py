@@ -103,7 +103,9 @@ def test_worst_confusions_come_first_with_their_share() -> None:
 
 def test_environments_are_split_into_common_and_differing() -> None:
     facts = {"x": {"torch": "2", "commit": "1"}, "y": {"torch": "2", "commit": "2", "gpu": "z"}}
-    results = {run: Result({}, {}, {}, {"environment": facts[run]}, [], [], b"") for run in facts}
+    results = {
+        run: Result({}, {}, {}, {"seeds": {"0": {"environment": facts[run]}}}, [], [], b"") for run in facts
+    }
     common, differing = compare_environments(results)
     assert common == {"torch": "2"}
     assert differing == {"commit": {"x": "1", "y": "2"}, "gpu": {"x": "", "y": "z"}}

@@ -46,7 +46,7 @@ def test_without_a_change_nothing_runs(pipeline: Pipeline) -> None:
 CODE = {
     "src/lineup/comparison/texts.py": {"compare"},
     "src/lineup/comparison/report.html": {"compare"},
-    "claims.csv": {"compare"},
+    "claims.csv": {"validate", "compare"},
     "src/lineup/evaluation/quality.py": evaluate(*RUNS),
     "src/lineup/training/augment.py": train(*RUNS),
     "src/lineup/tasks/classification.py": train(*RUNS),
@@ -109,6 +109,24 @@ def test_a_new_seed_keeps_the_others(pipeline: Pipeline) -> None:
     kept = "models/dense/seed-0.safetensors"
     assert after[kept] == before[kept]
     assert after["models/dense/seed-1.safetensors"] != before[kept]
+
+    pipeline.edit("params.yaml", "recipe: short, seeds: [0, 1]", "recipe: short, seeds: [0, 1, 2]")
+    again = pipeline.call("dvc", "repro", "train@dense")
+    assert [line for line in again.stdout.splitlines() if "kept" in line] == [
+        f"dense seed {seed}: kept, nothing it depends on has changed" for seed in (0, 1)
+    ]
+    assert "dense seed 2  epoch 1/1" in again.stderr
+
+
+def test_a_changed_model_is_trained_again(pipeline: Pipeline) -> None:
+    before = pipeline.digests("models/conv")
+    pipeline.edit("src/lineup/models/cnn.py", "xavier_uniform_", "xavier_normal_")
+    done = pipeline.call("dvc", "repro", "-s", "train@conv")
+    assert "kept" not in done.stdout
+    weights = [name for name in before if name.endswith(".safetensors")]
+    after = pipeline.digests("models/conv")
+    assert weights
+    assert all(after[name] != before[name] for name in weights)
 
 
 def test_wrong_parameters_stop_everything_in_one_line(pipeline: Pipeline) -> None:

@@ -49,11 +49,11 @@ from lineup.errors import LineupError
 from lineup.files import write_text
 from lineup.inference import to_batch
 from lineup.models import rebuild
+from lineup.precision import keep_depthwise_in_fp32
 from lineup.tasks import classification
 from lineup.training.checkpoint import Checkpoint
 from lineup.training.fit import Trainer
 from lineup.training.optimizer import build_optimizer
-from lineup.training.precision import keep_depthwise_in_fp32
 from lineup.training.seeds import describe_model
 
 VIEW = Path("data/views/rgb_20/learn.safetensors")

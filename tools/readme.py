@@ -34,14 +34,16 @@ def describe_results(metrics: Path) -> str:
     records = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(metrics.glob("training/*.json"))
     ]
-    machines = sorted({_describe_machine(record["environment"]) for record in records})
+    machines = sorted(
+        {_describe_machine(seed["environment"]) for record in records for seed in record["seeds"].values()}
+    )
     table = (metrics / "comparison.md").read_text(encoding="utf-8").strip()
     return f"{table}\n\nTrained on: {'; '.join(machines)}."
 
 
 def _describe_machine(environment: dict[str, str | int]) -> str:
     device = environment["processor"] if environment["device"] == "cpu" else environment["device"]
-    return f"{device} ({environment['threads']} threads), torch {environment['torch']}"
+    return f"{device}, torch {environment['torch']}"
 
 
 if __name__ == "__main__":

@@ -1,14 +1,14 @@
 """The report: one HTML page that needs nothing beside it, with every figure and picture of a comparison."""
 
 import base64
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from lineup.comparison.claims import Claim
+from lineup.claims import Claim
 from lineup.comparison.pictures import draw_accuracy, draw_cost, draw_curves, format_svg
 from lineup.comparison.results import Result
 from lineup.comparison.table import MEASURED, Row, find_measured
@@ -62,9 +62,18 @@ def compare_claims(
     ]
 
 
+def merge_environments(seeds: Iterable[dict[str, Any]]) -> dict[str, str]:
+    """What the seeds of a run were trained with; where they differ, each value once."""
+    facts = [seed["environment"] for seed in seeds]
+    keys = dict.fromkeys(key for environment in facts for key in environment)
+    return {key: ", ".join(dict.fromkeys(str(each.get(key, "")) for each in facts)) for key in keys}
+
+
 def compare_environments(results: Mapping[str, Result]) -> tuple[dict[str, Any], dict[str, dict[str, Any]]]:
     """What all runs were trained with, and what differs: {key: value}, and {key: {run: value}}."""
-    environments = {run: result.training["environment"] for run, result in results.items()}
+    environments = {
+        run: merge_environments(result.training["seeds"].values()) for run, result in results.items()
+    }
     keys = dict.fromkeys(key for environment in environments.values() for key in environment)
     table = {key: {run: facts.get(key, "") for run, facts in environments.items()} for key in keys}
     common = {key: next(iter(row.values())) for key, row in table.items() if len(set(row.values())) == 1}

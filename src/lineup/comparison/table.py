@@ -6,9 +6,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from lineup.comparison.claims import Claim
+from lineup.claims import Claim, refuse_unknown_rows
 from lineup.comparison.results import Result
-from lineup.errors import LineupError
 
 MEASURED, NOT_RUN = "measured", "not run yet"
 
@@ -43,11 +42,7 @@ def build_table(
     that no report has.
     """
     declared = {**runs, **waiting}
-    for name, row in declared.items():
-        if row is not None and row not in claims:
-            raise LineupError(
-                f"params.yaml: run {name}: row", row, "a row of claims.csv", "correct it, or use null"
-            )
+    refuse_unknown_rows(declared, claims)
     measured = [_measure(name, row, results[name], claims) for name, row in runs.items()]
     measured.sort(key=lambda row: (-row["val_accuracy"], row["run"]))
     missing = [*waiting.items(), *(("", row) for row in claims if row not in declared.values())]

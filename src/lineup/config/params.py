@@ -1,10 +1,10 @@
 """params.yaml, read as DVC reads it and checked before anything runs."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
@@ -13,6 +13,8 @@ from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from lineup.config.schema import Cnn, Params, Run
 from lineup.errors import LineupError
+
+Declared = TypeVar("Declared")
 
 Place = tuple[int | str, ...]
 
@@ -96,6 +98,14 @@ def check_architectures(params: Params, path: Path = Path("params.yaml")) -> Non
         for name, spec in specs.items()
         if spec.arch.split(".")[0] not in known
     )
+
+
+def pick(entries: Mapping[str, Declared], name: str, where: str) -> Declared:
+    """The entry called `name` of the mapping at `where`. Raises LineupError with the nearest names."""
+    if name not in entries:
+        found = f"no entry {name!r}"
+        raise LineupError(f"params.yaml: {where}", found, "a declared name", nearest(name, entries))
+    return entries[name]
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from lineup.errors import LineupError
-from lineup.files import write_atomic
+from lineup.files import write_bytes
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def write_pack(pack: Pack, path: Path) -> None:
     tensors = {name: getattr(pack, name).contiguous() for name in TENSORS}
     # One metadata key: safetensors does not promise an order among several.
     metadata = {"lineup": json.dumps({name: getattr(pack, name) for name in FACTS}, sort_keys=True)}
-    write_atomic(path, lambda temporary: save_file(tensors, temporary, metadata))
+    write_bytes(path, save(tensors, metadata))
 
 
 def read_pack(path: Path) -> Pack:

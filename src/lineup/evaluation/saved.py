@@ -11,6 +11,7 @@ from torch import nn
 from lineup.errors import LineupError
 from lineup.evaluation.quality import refuse_not_finite
 from lineup.models import rebuild
+from lineup.precision import keep_depthwise_in_fp32
 
 
 def read_facts(folder: Path) -> dict[str, Any]:
@@ -39,6 +40,8 @@ def load_seed(folder: Path, facts: dict[str, Any], seed: int, device: torch.devi
             str(path), f"not loadable ({reason})", "weights of this run", _fix(folder)
         ) from error
     refuse_not_finite(model.state_dict(), str(path))
+    if device.type == "cpu" and facts["precision"] == "bf16":
+        keep_depthwise_in_fp32(model)  # as in training and validation
     layout = torch.channels_last if facts["channels_last"] else torch.contiguous_format
     return model.to(device, memory_format=layout).eval()  # type: ignore[call-overload, no-any-return]
 

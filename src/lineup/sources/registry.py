@@ -5,8 +5,5 @@ from pathlib import Path
 
 
 def save(source: str, target: Path) -> None:
-    """Write the dataset of `source` (cifar10, cifar100, digits) to `target`, in canonical order.
-
-    Only the module of that source is imported: a change in another one need not repeat a download.
-    """
+    """Write the dataset of `source` (cifar10, cifar100, digits) to `target`, in canonical order."""
     import_module(f"lineup.sources.{source}").save(target)

@@ -92,5 +92,7 @@ def _read(path: Path) -> bytes | None:
     digest, content = raw[:DIGEST_BYTES], raw[DIGEST_BYTES:]
     if hashlib.sha256(content).digest() == digest:
         return content
+    # Away with it, or the next save would move it over the good generation.
+    path.unlink()
     print(f"{path}: damaged, left out", flush=True)
     return None

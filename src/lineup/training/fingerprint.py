@@ -3,8 +3,11 @@
 import hashlib
 import json
 import sys
+from importlib import import_module
 from pathlib import Path
 from typing import Any
+
+from lineup.errors import LineupError
 
 # Modules that cannot change a result, so a change in them invalidates nothing: config hands values over
 # as they stand in params.yaml (a test proves it), the others print, name files or record versions.
@@ -12,24 +15,34 @@ NEUTRAL = ("lineup.config", "lineup.console", "lineup.environment", "lineup.erro
 
 
 def fingerprint(**parts: Any) -> str:
-    """SHA-256 over `parts` (JSON values) and the source of every module of lineup in use."""
-    content = json.dumps({"code": _hash_code(), **parts}, sort_keys=True)
-    return hashlib.sha256(content.encode()).hexdigest()
+    """SHA-256 over `parts`, which are JSON values."""
+    return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def hash_code(family: str, task: str) -> dict[str, str]:
+    """SHA-256 of the source of every module of lineup in use, those of `family` and `task` among them.
+
+    Taken once, when a training starts: later the files may be those of another commit.
+    """
+    import_module(f"lineup.models.{family}")
+    import_module(f"lineup.tasks.{task}")
+    loaded = {name: module.__file__ for name, module in sys.modules.items() if name.startswith("lineup.")}
+    return {
+        name: hash_file(Path(file)) for name, file in sorted(loaded.items()) if file and not is_neutral(name)
+    }
 
 
 def hash_file(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a file, in hexadecimal. Raises LineupError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise LineupError(
+            str(path), f"not readable ({error.strerror})", "a file", "run `dvc repro`"
+        ) from error
 
 
 def is_neutral(module: str) -> bool:
     """Whether the module of that name cannot change a result."""
     return any(module == name or module.startswith(f"{name}.") for name in NEUTRAL)
-
-
-def _hash_code() -> dict[str, str]:
-    loaded = {name: module.__file__ for name, module in sys.modules.items() if name.startswith("lineup.")}
-    return {
-        name: hash_file(Path(file)) for name, file in sorted(loaded.items()) if file and not is_neutral(name)
-    }

@@ -16,13 +16,13 @@ from lineup.data.pack import Pack
 from lineup.errors import LineupError
 from lineup.inference import predict, to_batch
 from lineup.models import PixelModel, count_parameters
+from lineup.precision import keep_depthwise_in_fp32
 from lineup.runtime import autocast
 from lineup.training.augment import LANES, augment
 from lineup.training.checkpoint import Checkpoint
 from lineup.training.draw import draw_order, draw_uniform
-from lineup.training.freeze import set_dropout, set_trainable, set_training_mode
+from lineup.training.freeze import list_dropout, set_dropout, set_trainable, set_training_mode
 from lineup.training.optimizer import Schedule, build_optimizer
-from lineup.training.precision import keep_depthwise_in_fp32
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
 STEPS_BETWEEN_LOOKS = 50  # reading a loss makes an accelerator wait, so it is read seldom
@@ -43,6 +43,7 @@ class Position:
     best: float | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)  # the learning curve, a row an epoch
     seconds: list[float] = field(default_factory=list)  # training time of each epoch, validation left out
+    lr: float = 0.0  # at the start of the epoch
     partial_seconds: float = 0.0  # of the epoch under way, from earlier processes
     trainable: dict[str, int] = field(default_factory=dict)  # parameters trained in each phase
 
@@ -89,6 +90,7 @@ class Trainer:
             _select(pack, ~pack.held_out, device),
             _select(pack, pack.held_out, device),
         )
+        self.dropout = list_dropout(self.model)
         self.blank = torch.tensor(pack.channel_mean, device=device)
         self.phases = list_phases(recipe)
         self.batches = _count_batches(len(self.train["ids"]), recipe["batch_size"])
@@ -145,8 +147,7 @@ class Trainer:
         """Build what belongs to a phase and, given the state of a checkpoint, bring all of it back."""
         phase = self.phases[index]
         set_trainable(self.model, phase["trainable"])
-        if "dropout" in phase:
-            set_dropout(self.model, phase["dropout"])
+        set_dropout(self.model, {name: phase.get("dropout", rate) for name, rate in self.dropout.items()})
         self.position.trainable[phase["name"]] = count_parameters(self.model)[1]
         self.optimizer = build_optimizer(
             self.model, **{key: phase[key] for key in ("optimizer", "lr", "momentum", "weight_decay")}
@@ -169,6 +170,8 @@ class Trainer:
         position = self.position
         began = time.perf_counter() - position.partial_seconds
         set_training_mode(self.model)
+        if position.step == 0:
+            position.lr = self.optimizer.param_groups[0]["lr"]
         order = draw_order(self.seed, position.done, len(self.train["ids"])).to(self.device)
         self.draws = draw_uniform(self.seed, position.done, self.train["ids"], LANES)
         batches = torch.split(order, self.recipe["batch_size"])[: self.batches]
@@ -203,10 +206,16 @@ class Trainer:
 
     def _end_epoch(self, phase: Mapping[str, Any], progress: Progress) -> None:
         position, trained = self.position, self._means(self.sums, "train", self.train)
-        lr = self.optimizer.param_groups[0]["lr"]
         validated = self._means(self._validate(), "val", self.held_out)
         position.done, position.epoch, position.step = position.done + 1, position.epoch + 1, 0
-        row = {"phase": phase["name"], "epoch": position.done, "lr": lr, **trained, **validated, "best": 0}
+        row = {
+            "phase": phase["name"],
+            "epoch": position.done,
+            "lr": position.lr,
+            **trained,
+            **validated,
+            "best": 0,
+        }
         position.rows.append(row)
         position.seconds.append(position.partial_seconds)
         position.partial_seconds = 0.0
@@ -280,10 +289,9 @@ class Trainer:
         if not finite.all():
             step = int((~finite).nonzero()[0]) + 1
             where = f"{self.label} epoch {self.position.done + 1} step {step}"
-            lr = self.optimizer.param_groups[0]["lr"]
             raise LineupError(
                 where,
-                f"the loss is {self.losses[step - 1].item()} at lr {lr:g}",
+                f"the loss is {self.losses[step - 1].item()} at lr {self.position.lr:g}",
                 "a finite loss",
                 "lower the recipe's lr",
             )

@@ -1,5 +1,7 @@
 """Which part of a network a phase trains."""
 
+from collections.abc import Mapping
+
 from torch import nn
 
 from lineup.errors import LineupError
@@ -28,11 +30,16 @@ def set_training_mode(model: nn.Module) -> None:
             module.eval()
 
 
-def set_dropout(model: nn.Module, rate: float) -> None:
-    """Set every dropout layer of the network to `rate`."""
-    for module in model.modules():
-        if isinstance(module, nn.Dropout):
-            module.p = rate
+def list_dropout(model: nn.Module) -> dict[str, float]:
+    """The dropout layers of a network with their rates."""
+    return {name: module.p for name, module in model.named_modules() if isinstance(module, nn.Dropout)}
+
+
+def set_dropout(model: nn.Module, rates: Mapping[str, float]) -> None:
+    """Set the dropout layers named in `rates`."""
+    for name, module in model.named_modules():
+        if name in rates and isinstance(module, nn.Dropout):
+            module.p = rates[name]
 
 
 def _layers(net: nn.Module) -> list[tuple[str, nn.Module]]:
@@ -47,7 +54,7 @@ def _first_trainable(names: list[str], trainable: str | float) -> int:
     if trainable == "head":
         return len(names) - 1
     if isinstance(trainable, float | int):
-        return round(len(names) * (1 - trainable))
+        return min(round(len(names) * (1 - trainable)), len(names) - 1)
     for index, name in enumerate(names):
         if name == trainable or name.startswith(f"{trainable}."):
             return index

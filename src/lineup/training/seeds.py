@@ -11,12 +11,13 @@ from statistics import mean, median
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
 
 from lineup.data.pack import Pack
-from lineup.environment import describe_environment, device_name
+from lineup.environment import device_name
 from lineup.errors import LineupError
-from lineup.files import write_atomic, write_text
+from lineup.files import write_bytes, write_text
 from lineup.models import PixelModel, rebuild
 from lineup.training.checkpoint import Checkpoint, only_trainer
 from lineup.training.fingerprint import fingerprint, hash_file
@@ -38,7 +39,10 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a training depends on but its seed; `sources` are hashes of images and initial weights."""
+    """All that a training depends on but its seed, as it was when the process started.
+
+    sources: hashes of the images and initial weights; code: of the modules; environment: what is recorded.
+    """
 
     run: str
     facts: dict[str, Any]  # what model.json will hold
@@ -46,16 +50,17 @@ class Plan:
     recipe: Mapping[str, Any]
     initial: Path
     sources: Mapping[str, str]
+    code: Mapping[str, str]
+    environment: Mapping[str, str | int]
     device: torch.device
 
 
 @dataclass(frozen=True)
 class Result:
-    """What one seed gave: its learning curve, what was trainable in each phase, and its timing."""
+    """What one seed gave: its learning curve, and how much was trainable in each phase."""
 
     rows: list[dict[str, Any]]
     trainable: dict[str, int]
-    timing: dict[str, Any]
 
 
 def describe_model(
@@ -92,38 +97,57 @@ def train_seeds(plan: Plan, pack: Pack, seeds: Sequence[int], outputs: Outputs) 
     with only_trainer(STATE / "locks" / f"{plan.run}.lock"):
         facts = {**plan.facts, "seeds": list(seeds)}
         write_text(outputs.models / "model.json", json.dumps(facts, indent=2) + "\n")
+        timings = _read_timings(outputs.record, seeds)
         results: dict[int, Result] = {}
         for seed in seeds:
-            results[seed] = _provide(plan, pack, seed, outputs)
+            kept = _find_kept(plan, seed, outputs.models) if seed in timings else None
+            results[seed] = kept or _train(plan, pack, seed, outputs.models, timings)
             write_text(outputs.curves, _format_curves(results))
-            write_text(outputs.record, json.dumps(_record(plan, pack, results), indent=2) + "\n")
+            write_text(outputs.record, json.dumps(_record(plan, pack, results, timings), indent=2) + "\n")
         _remove_others(outputs.models, seeds)
 
 
-def _provide(plan: Plan, pack: Pack, seed: int, outputs: Outputs) -> Result:
-    """The result of one seed: kept from an earlier run of this very training, or made now."""
-    key = _identify(plan, seed)
-    weights, story = outputs.models / f"seed-{seed}.safetensors", outputs.models / f"seed-{seed}.json"
+def _read_timings(record: Path, seeds: Sequence[int]) -> dict[int, dict[str, Any]]:
+    """What earlier trainings of these seeds took, as far as it is known."""
     try:
-        told = json.loads(story.read_text(encoding="utf-8"))
-        timed = json.loads(outputs.record.read_text(encoding="utf-8"))["seeds"][str(seed)]
+        known = json.loads(record.read_text(encoding="utf-8"))["seeds"]
     except (OSError, ValueError, KeyError):
-        told, timed = {"fingerprint": None}, {}
-    if told["fingerprint"] == key and weights.exists() and hash_file(weights) == told["weights"]:
-        print(f"{plan.run} seed {seed}: kept, nothing it depends on has changed", flush=True)
-        return Result(told["rows"], told["trainable"], timed)
-    return _train(plan, pack, seed, key, weights, story)
+        return {}
+    return {seed: known[str(seed)] for seed in seeds if str(seed) in known}
+
+
+def _find_kept(plan: Plan, seed: int, folder: Path) -> Result | None:
+    """The result of one seed if an earlier run of this very training left it, else None."""
+    weights, story = _name_files(folder, seed)
+    if not (weights.exists() and story.exists()):
+        return None
+    told = json.loads(story.read_text(encoding="utf-8"))
+    if told["fingerprint"] != _identify(plan, seed) or told["weights"] != hash_file(weights):
+        return None
+    print(f"{plan.run} seed {seed}: kept, nothing it depends on has changed", flush=True)
+    return Result(told["rows"], told["trainable"])
+
+
+def _name_files(folder: Path, seed: int) -> tuple[Path, Path]:
+    """Where a seed's weights lie, and the story of how they came about."""
+    return folder / f"seed-{seed}.safetensors", folder / f"seed-{seed}.json"
 
 
 def _identify(plan: Plan, seed: int) -> str:
     """The fingerprint of one training: what it computes, not where."""
-    recipe, augmentation = dict(plan.recipe), dict(plan.augmentation)
     return fingerprint(
-        seed=seed, facts=plan.facts, recipe=recipe, augmentation=augmentation, sources=dict(plan.sources)
+        seed=seed,
+        facts=plan.facts,
+        recipe=dict(plan.recipe),
+        augmentation=dict(plan.augmentation),
+        sources=dict(plan.sources),
+        code=dict(plan.code),
     )
 
 
-def _train(plan: Plan, pack: Pack, seed: int, key: str, weights: Path, story: Path) -> Result:
+def _train(plan: Plan, pack: Pack, seed: int, folder: Path, timings: dict[int, dict[str, Any]]) -> Result:
+    """Train one seed, write its weights and story to `folder`, and note in `timings` what it took."""
+    (weights, story), key = _name_files(folder, seed), _identify(plan, seed)
     torch.manual_seed(seed)
     model = rebuild(plan.facts)
     load_initial(model, plan.initial)
@@ -142,7 +166,7 @@ def _train(plan: Plan, pack: Pack, seed: int, key: str, weights: Path, story: Pa
         checkpoint=checkpoint,
         label=f"{plan.run} seed {seed}",
     ).fit()
-    write_atomic(weights, lambda temporary: save_file(fitted.weights, temporary))
+    write_bytes(weights, save(fitted.weights))
     told = {
         "fingerprint": key,
         "weights": hash_file(weights),
@@ -151,20 +175,20 @@ def _train(plan: Plan, pack: Pack, seed: int, key: str, weights: Path, story: Pa
     }
     write_text(story, json.dumps(told, indent=2) + "\n")
     checkpoint.remove()
-    return Result(fitted.rows, fitted.trainable, _time(plan, pack, fitted))
+    timings[seed] = _time(plan, pack, fitted)
+    return Result(fitted.rows, fitted.trainable)
 
 
 def load_initial(model: PixelModel, path: Path) -> None:
     """Take over the initial weights of `path`; an empty file leaves the random ones.
 
-    Raises LineupError when the file's names or shapes are not the network's.
+    Raises LineupError when the file is unreadable or its names or shapes are not the network's.
     """
-    initial = load_file(path)
-    if not initial:
-        return
     try:
-        model.net.load_state_dict(initial)
-    except RuntimeError as error:
+        initial = load_file(path)
+        if initial:
+            model.net.load_state_dict(initial)
+    except (RuntimeError, SafetensorError) as error:
         found = " ".join(str(error).split())
         raise LineupError(
             str(path), found, "weights of this architecture", "choose other weights or another model"
@@ -180,24 +204,25 @@ def _time(plan: Plan, pack: Pack, fitted: Fitted) -> dict[str, Any]:
         "seconds_per_epoch": round(seconds, 3),
         "images_per_second": round(int((~pack.held_out).sum()) / seconds, 1),
         "device": device_name(plan.device),
+        "environment": dict(plan.environment),
     }
 
 
-def _record(plan: Plan, pack: Pack, results: Mapping[int, Result]) -> dict[str, Any]:
-    """The run's training in figures: what it cost, and what it was computed with."""
-    timings = [result.timing for result in results.values()]
-    means = {key: round(mean(timing[key] for timing in timings), 3) for key in AVERAGED}
-    environment = describe_environment(plan.device)
+def _record(
+    plan: Plan, pack: Pack, results: Mapping[int, Result], timings: Mapping[int, dict[str, Any]]
+) -> dict[str, Any]:
+    """The run's training in figures: what it cost, and, seed by seed, what it was computed with."""
+    means = {key: round(mean(timing[key] for timing in timings.values()), 3) for key in AVERAGED}
+    first = next(iter(timings.values()))
     return {
         "run": plan.run,
         "train_images": int((~pack.held_out).sum()),
         **means,
-        "device": timings[-1]["device"],
-        "threads": environment["threads"],
+        "device": first["device"],
+        "threads": plan.recipe["threads"],
         "precision": plan.recipe["precision"],
         "trainable_parameters_by_phase": next(iter(results.values())).trainable,
-        "seeds": {str(seed): result.timing for seed, result in results.items()},
-        "environment": environment,
+        "seeds": {str(seed): timing for seed, timing in sorted(timings.items())},
     }
 
 
@@ -213,7 +238,7 @@ def _format_curves(results: Mapping[int, Result]) -> str:
 
 def _remove_others(folder: Path, seeds: Sequence[int]) -> None:
     """Remove what belongs to seeds that are no longer declared."""
-    wanted = {"model.json"} | {f"seed-{seed}.{kind}" for seed in seeds for kind in ("json", "safetensors")}
+    wanted = {"model.json"} | {path.name for seed in seeds for path in _name_files(folder, seed)}
     for path in folder.iterdir():
         if path.name not in wanted:
             path.unlink()

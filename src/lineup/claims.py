@@ -1,6 +1,7 @@
 """claims.csv: what the reports say of their models, row by row."""
 
 import csv
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,3 +58,11 @@ def _read_claim(line: dict[str, str], where: str) -> Claim:
         raise LineupError(
             where, f"not a claim ({error})", f"{len(COLUMNS)} values, claimed a number or empty", "correct it"
         ) from error
+
+
+def refuse_unknown_rows(rows: Mapping[str, str | None], claims: Mapping[str, list[Claim]]) -> None:
+    """Raise LineupError if a run (rows: {run: row, or None}) stands for a row that no report has."""
+    for run, row in rows.items():
+        if row is not None and row not in claims:
+            where = f"params.yaml: run {run}: row"
+            raise LineupError(where, row, "a row of claims.csv", "correct it, or use null")
