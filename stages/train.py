@@ -12,7 +12,14 @@ from lineup.console import stage
 from lineup.data.pack import read_pack
 from lineup.environment import describe_environment
 from lineup.training.fingerprint import hash_code, hash_file
-from lineup.training.seeds import Outputs, Plan, describe_model, train_seeds
+from lineup.training.seeds import (
+    Outputs,
+    Plan,
+    describe_model,
+    holds_tensors,
+    load_modules,
+    train_seeds,
+)
 
 
 def main(name: str) -> None:
@@ -21,11 +28,13 @@ def main(name: str) -> None:
     run = pick(params.runs, name, "runs")
     runtime.start(params.recipes[run.recipe].threads)
     device = runtime.choose_device(params.runtime.device)
-    images, initial = (
+    images, weights = (
         Path(f"data/views/{run.view}/learn.safetensors"),
         Path(f"data/weights/{run.weights}.safetensors"),
     )
     pack, recipe = read_pack(images), params.recipes[run.recipe].model_dump()
+    initial = weights if holds_tensors(weights) else None
+    load_modules(run.family, run.task, recipe, initial)
     spec = params.models[run.family][run.model].model_dump()
     plan = Plan(
         run=name,
@@ -40,8 +49,8 @@ def main(name: str) -> None:
         augmentation=params.augments[run.augment].model_dump(),
         recipe=recipe,
         initial=initial,
-        sources={"images": hash_file(images), "weights": hash_file(initial)},
-        code=hash_code(run.family, run.task),
+        sources={"images": hash_file(images), "weights": hash_file(weights)},
+        code=hash_code(),
         environment=describe_environment(device),
         device=device,
     )

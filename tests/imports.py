@@ -52,10 +52,15 @@ def package_of(argument: ast.expr) -> str:
 
 
 def chosen(package: str, choices: Choices) -> list[str]:
-    if choices is not None:
+    if choices is not None and package in choices:
         return [f"{package}.{choices[package]}"]
     folder = SRC / package.replace(".", "/")
-    return [f"{package}.{path.stem}" for path in folder.glob("*.py") if path.stem != "__init__"]
+    return [f"{package}.{path.stem}" for path in folder.iterdir() if is_module(path)]
+
+
+def is_module(path: Path) -> bool:
+    """Whether `path` is a module, or a package with code of its own."""
+    return (path.suffix == ".py" and path.stem != "__init__") or (path / "__init__.py").is_file()
 
 
 def files_of(module: str) -> Iterator[Path]:

@@ -22,7 +22,7 @@ from lineup.training.augment import (
 )
 
 OFF: dict[str, Any] = {
-    "flip": False, "crop": 0, "rotate": 0.0, "shift": [0.0, 0.0], "fill": "zeros", "cutout": 0,
+    "flip": "none", "crop": 0, "rotate": 0.0, "shift": [0.0, 0.0], "fill": "zeros", "cutout": 0,
     "jitter": [0.0] * 4, "blank": torch.tensor([9.0, 8.0, 7.0]),
 }  # fmt: skip
 IMAGES = torch.randint(1, 256, (6, 12, 12, 3), generator=torch.Generator().manual_seed(0)).to(torch.uint8)
@@ -41,8 +41,8 @@ def test_without_options_images_pass_untouched() -> None:
 
 
 def test_flip_mirrors_left_and_right() -> None:
-    assert torch.equal(vary({FLIP: 0.4}, flip=True), IMAGES.flip(2))
-    assert torch.equal(vary({FLIP: 0.6}, flip=True), IMAGES)
+    assert torch.equal(vary({FLIP: 0.4}, flip="random"), IMAGES.flip(2))
+    assert torch.equal(vary({FLIP: 0.6}, flip="random"), IMAGES)
 
 
 @pytest.mark.parametrize("fill", ["zeros", "border", "reflection"])
@@ -84,7 +84,7 @@ def test_rotation_agrees_with_pillow() -> None:
 
 
 def test_flip_and_shift_compose_in_one_sampling() -> None:
-    both = vary({FLIP: 0.1, COLUMN: 0.5}, flip=True, shift=[0.25, 0.25])
+    both = vary({FLIP: 0.1, COLUMN: 0.5}, flip="random", shift=[0.25, 0.25])
     torch.testing.assert_close(both, IMAGES.flip(2).float(), atol=0.01, rtol=0)
 
 

@@ -22,7 +22,7 @@ RECIPE: dict[str, Any] = {
     "keep": "best", "precision": "fp32", "threads": 2, "trainable": "all", "phases": {},
 }  # fmt: skip
 AUGMENT: dict[str, Any] = {
-    "flip": True, "crop": 1, "rotate": 10.0, "shift": [0.1, 0.1], "fill": "border", "cutout": 2,
+    "flip": "random", "crop": 1, "rotate": 10.0, "shift": [0.1, 0.1], "fill": "border", "cutout": 2,
     "jitter": [0.1, 0.1, 0.1, 0.1],
 }  # fmt: skip
 SPEC = {"padding": "same", "batch_norm": "all", "activation": "relu", "dropout": 0.3}

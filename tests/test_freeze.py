@@ -6,7 +6,8 @@ from torch import nn
 
 from lineup.errors import LineupError
 from lineup.models import PixelModel, count_parameters
-from lineup.training.freeze import list_dropout, set_dropout, set_trainable, set_training_mode
+from lineup.training.fit import load_freezing
+from lineup.training.freeze import Freezer, set_trainable
 
 
 def make() -> PixelModel:
@@ -52,20 +53,31 @@ def test_an_unknown_layer_lists_the_layers() -> None:
 
 def test_frozen_batch_norm_keeps_its_statistics() -> None:
     model = make()
-    set_trainable(model, "head")
-    set_training_mode(model)
+    freezer = Freezer(model)
+    freezer.start({"trainable": "head"})
+    model.train()
+    freezer.hold_statistics()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     model(torch.randn(4, 3, 8, 8))
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    set_trainable(model, "all")
-    set_training_mode(model)
+    freezer.start({"trainable": "all"})
+    model.train()
+    freezer.hold_statistics()
     model(torch.randn(4, 3, 8, 8))
     assert not torch.equal(model.state_dict()["net.0.1.running_mean"], before["net.0.1.running_mean"])
 
 
-def test_dropout_is_set_by_name() -> None:
+def test_a_phase_sets_dropout_and_the_next_one_has_the_networks_own_again() -> None:
     model = make()
-    rates = list_dropout(model)
-    assert rates == {"net.2": 0.5}
-    set_dropout(model, {"net.2": 0.1})
-    assert list_dropout(model) == {"net.2": 0.1}
+    freezer = Freezer(model)
+    freezer.start({"trainable": "head", "dropout": 0.1})
+    assert model.net.get_submodule("2").p == 0.1
+    freezer.start({"trainable": "all"})
+    assert model.net.get_submodule("2").p == 0.5
+
+
+@pytest.mark.parametrize(
+    ("phase", "needed"), [({}, False), ({"trainable": "head"}, True), ({"dropout": 0.1}, True)]
+)
+def test_only_phases_that_hold_something_back_load_it(phase: dict[str, object], needed: bool) -> None:
+    assert (load_freezing([{"trainable": "all"}, {"trainable": "all", **phase}]) is not None) is needed

@@ -28,8 +28,10 @@ models:
     resnet18: {arch: resnet18, stem: cifar, input_size: null, dropout: 0.5, options: {a: [1, .5, x], b: null}}
   mlp:
     wide: {layers: [512, 64], dropout: 0.0}
+  autoencoder:
+    a6: {filters: [32, 64, 128], bottleneck: 128, batch_norm: false}
 augments:
-  none: {flip: false, crop: 0, rotate: 15, shift: [0, 0.1], fill: zeros, cutout: 0, jitter: [0, 0.5, 1, 0.5]}
+  none: {flip: none, crop: 0, rotate: 15, shift: [0, 0.1], fill: zeros, cutout: 0, jitter: [0, 0.5, 1, 0.5]}
 recipes:
   d3:
     epochs: 10
@@ -56,6 +58,8 @@ runs:
 waiting:
   r18: {row: null, view: rgb, weights: random, task: classification, family: timm, model: resnet18,
         augment: none, recipe: d3, seeds: [7], tta: flip}
+  a6: {row: A6, view: rgb, weights: random, task: reconstruction, family: autoencoder, model: a6,
+       augment: none, recipe: d3, seeds: [0], tta: none}
 """
 
 
@@ -143,10 +147,11 @@ def test_exponent_without_a_point_is_a_float() -> None:
         (
             "recipes.d3.optimizer",
             "adamm",
-            "expected one of sgd, nesterov, adam, adamw, rmsprop; fix: did you mean adam",
+            "expected one of sgd, nesterov, adam, adamw, rmsprop, muon; fix: did you mean adam",
         ),
         ("recipes.d3.schedule", "cosine", "the text 'cosine'; expected a mapping"),
-        ("augments.none.flip", 1, "1; expected true or false; fix"),
+        ("augments.none.flip", 1, "1; expected one of none, random, alternating; fix"),
+        ("runtime.channels_last", 1, "1; expected true or false; fix"),
         ("augments.none.shift", [0.1], "[0.1]; expected at least 2 items; fix"),
         (
             "augments.none.jitter",
@@ -164,6 +169,7 @@ def test_exponent_without_a_point_is_a_float() -> None:
         ),
         ("models.cnn.d3.layers", ["dropout", "pool", "gap"], "expected each pool straight after a conv"),
         ("models.cnn.d3.layers", ["conv 0", "gap"], "not 'conv 0'"),
+        ("models.autoencoder.a6.filters", [32], "[32]; expected at least 2 items; fix"),
         ("models.timm.resnet18.options.a", float("nan"), "nan; expected a finite number; fix"),
         ("models.timm.resnet18.options", {"in_chans": 1}, "expected no in_chans"),
         ("runs.d3.seeds", [], "[]; expected at least 1 item; fix"),
@@ -288,6 +294,23 @@ def test_sizes_are_checked_against_the_view() -> None:
     check(data, FILE)
     data["models"]["cnn"]["d3"]["padding"] = "valid"
     assert "models.cnn.d3 leaves nothing of an image" in refusal(data)
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "expected"),
+    [
+        ("waiting.a6.task", "classification", "task classification with family autoencoder; expected"),
+        ("waiting.r18.task", "reconstruction", "task reconstruction with family timm; expected"),
+        ("waiting.a6.tta", "flip", "tta flip; expected none for reconstruction"),
+        ("recipes.d3.smoothing", 0.1, "recipes.d3.smoothing of labels; expected none for reconstruction"),
+        ("models.autoencoder.a6.filters", [1] * 7, "halves an image 6 times; expected that to divide the 32"),
+    ],
+)
+def test_a_run_that_does_not_fit_its_task_is_refused(place: str, value: Any, expected: str) -> None:
+    message = refusal(changed(place, value))
+    assert message.startswith(f"params.yaml: waiting.{'r18' if 'r18' in place else 'a6'}: ")
+    assert expected in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(

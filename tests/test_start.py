@@ -19,7 +19,7 @@ views: {digits: {dataset: digits, color: gray, size: 8, validation: 0.2, split_s
 weights: {random: {source: none}}
 models: {mlp: {m: {layers: [], dropout: 0.0}}}
 augments:
-  none: {flip: false, crop: 0, rotate: 0, shift: [0, 0], fill: zeros, cutout: 0, jitter: [0, 0, 0, 0]}
+  none: {flip: none, crop: 0, rotate: 0, shift: [0, 0], fill: zeros, cutout: 0, jitter: [0, 0, 0, 0]}
 recipes:
   r: {epochs: 1, batch_size: 8, optimizer: sgd, lr: 1e-1, momentum: 0, weight_decay: 0, phases: {},
       schedule: {name: constant}, smoothing: 0, ema: 0, patience: 0, keep: last,

@@ -35,7 +35,7 @@ from typing import Any, Self, TypeVar
 import torch
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor, nn
+from torch import Tensor, nn, optim
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
@@ -52,8 +52,7 @@ from lineup.models import rebuild
 from lineup.precision import keep_depthwise_in_fp32
 from lineup.tasks import classification
 from lineup.training.checkpoint import Checkpoint
-from lineup.training.fit import Trainer
-from lineup.training.optimizer import build_optimizer
+from lineup.training.fit import Trainer, load_optimizer
 from lineup.training.seeds import describe_model
 
 VIEW = Path("data/views/rgb_20/learn.safetensors")
@@ -73,7 +72,7 @@ RECIPE = {
 }  # fmt: skip
 CROP = 4
 AUGMENTATION = {
-    "flip": True, "crop": CROP, "rotate": 0.0, "shift": [0.0, 0.0], "fill": "zeros", "cutout": 0,
+    "flip": "random", "crop": CROP, "rotate": 0.0, "shift": [0.0, 0.0], "fill": "zeros", "cutout": 0,
     "jitter": [0.0, 0.0, 0.0, 0.0],
 }  # fmt: skip
 
@@ -152,7 +151,7 @@ def prepare_usual(job: Job) -> Advance:
     sampler = RandomSampler(images, num_samples=len(images) * 10**6)
     batches = iter(DataLoader(images, BATCH, sampler=sampler, num_workers=WORKERS))
     model = rebuild(dict(job.facts)).net.to(device).train()
-    optimizer = build_optimizer(model, **job.optimizer)
+    optimizer = build_plain(model, **job.optimizer)
 
     def advance(steps: int) -> None:
         total = 0.0
@@ -197,6 +196,18 @@ def prepare_ours(job: Job) -> Advance:
     return advance
 
 
+def build_plain(model: nn.Module, *, optimizer: str, lr: float, momentum: float, weight_decay: float) -> Any:
+    """The optimizer as most code builds it, with torch's own choice of implementation."""
+    if optimizer == "adam":
+        return optim.Adam(model.parameters(), lr, (momentum, 0.999), weight_decay=weight_decay)
+    return optim.SGD(model.parameters(), lr, momentum, weight_decay=weight_decay, nesterov=True)
+
+
+def build_ours(model: nn.Module, *, optimizer: str, **options: float) -> Any:
+    """The optimizer as our Trainer builds it."""
+    return load_optimizer(optimizer).build(model, **options)
+
+
 def split_epochs(steps: int, longest: int) -> list[int]:
     """The lengths of the epochs that together have so many steps."""
     whole, rest = divmod(steps, longest)
@@ -214,7 +225,7 @@ def prepare_limit(job: Job) -> Advance:
     model = rebuild(dict(job.facts)).to(device).to(memory_format=layout).train()
     if device.type == "cpu" and job.precision == "bf16":
         keep_depthwise_in_fp32(model)
-    optimizer = build_optimizer(model, **job.optimizer)
+    optimizer = build_ours(model, **job.optimizer)
 
     def advance(steps: int) -> None:
         for _ in range(steps):

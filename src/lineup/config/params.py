@@ -275,6 +275,7 @@ def _size_problems(params: Params, path: Path) -> Iterator[LineupError]:
     for section, runs in (("runs", params.runs), ("waiting", params.waiting)):
         for name, run in runs.items():
             yield from _size_problem(f"{path}: {section}.{name}", run, params)
+            yield from _task_problems(f"{path}: {section}.{name}", run, params)
 
 
 def _size_problem(where: str, run: Run, params: Params) -> Iterator[LineupError]:
@@ -288,6 +289,24 @@ def _size_problem(where: str, run: Run, params: Params) -> Iterator[LineupError]
         yield LineupError(
             where, found, f"the {size} pixels of view {run.view} to last", "remove a pool or conv"
         )
+
+
+def _task_problems(where: str, run: Run, params: Params) -> Iterator[LineupError]:
+    """What does not fit a run's task: only autoencoders reconstruct, and they know no labels or logits."""
+    if (run.task == "reconstruction") != (run.family == "autoencoder"):
+        found = f"task {run.task} with family {run.family}"
+        yield LineupError(where, found, "reconstruction with an autoencoder, and no other", "change one")
+    elif run.task == "reconstruction":
+        poolings = len(params.models["autoencoder"][run.model].filters) - 1
+        if params.views[run.view].size % 2**poolings:
+            found = f"models.autoencoder.{run.model} halves an image {poolings} times"
+            expected = f"that to divide the {params.views[run.view].size} pixels of view {run.view}"
+            yield LineupError(where, found, expected, "use fewer filters or another view")
+        if run.tta != "none":
+            yield LineupError(where, f"tta {run.tta}", "none for reconstruction", "set it to none")
+        if params.recipes[run.recipe].smoothing:
+            found = f"recipes.{run.recipe}.smoothing of labels"
+            yield LineupError(where, found, "none for reconstruction", "use a recipe with smoothing 0")
 
 
 def _last_side(cnn: Cnn, size: int) -> int:

@@ -29,8 +29,8 @@ Side = Annotated[int, Field(ge=8, le=512)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 # DVC names stages by these keys, so a dot, a slash or an @ would break it.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
-Family = Literal["cnn", "timm", "mlp"]
-Optimizer = Literal["sgd", "nesterov", "adam", "adamw", "rmsprop"]
+Family = Literal["cnn", "fast", "timm", "torchvision", "mlp", "autoencoder"]
+Optimizer = Literal["sgd", "nesterov", "adam", "adamw", "rmsprop", "muon"]
 
 LAYER = re.compile(r"(conv|dense) [1-9]\d*|pool|dropout|flatten|gap")
 
@@ -115,6 +115,19 @@ class Timm(Entry):
     options: Annotated[dict[str, JsonValue], AfterValidator(check_options)]
 
 
+class Torchvision(Entry):
+    """models.torchvision.<name>: features and a dense classifier, fitted to small images."""
+
+    arch: Literal["alexnet", "vgg11_bn", "vgg16_bn"]
+    dropout: BelowOne
+
+
+class Fast(Entry):
+    """models.fast.<name>: widths of the blocks, each of which halves the resolution."""
+
+    widths: Annotated[list[Count], Field(min_length=1)]
+
+
 class Mlp(Entry):
     """models.mlp.<name>: widths of the hidden layers."""
 
@@ -122,13 +135,24 @@ class Mlp(Entry):
     dropout: BelowOne
 
 
+class Autoencoder(Entry):
+    """models.autoencoder.<name>: widths of the convolutions, pooling between each two, and of the latent."""
+
+    filters: Annotated[list[Count], Field(min_length=2)]
+    bottleneck: Count
+    batch_norm: bool
+
+
 class Models(TypedDict, total=False):
     """Model specifications by family and name."""
 
     __pydantic_config__ = STRICT  # type: ignore[misc]  # pydantic's documented way for a TypedDict
     cnn: dict[Name, Cnn]
+    fast: dict[Name, Fast]
     timm: dict[Name, Timm]
+    torchvision: dict[Name, Torchvision]
     mlp: dict[Name, Mlp]
+    autoencoder: dict[Name, Autoencoder]
 
 
 def check_jitter(jitter: list[float]) -> list[float]:
@@ -141,7 +165,7 @@ def check_jitter(jitter: list[float]) -> list[float]:
 class Augment(Entry):
     """How images are varied: degrees, shares of the side, pixels, strengths."""
 
-    flip: bool
+    flip: Literal["none", "random", "alternating"]
     crop: CountOrNone
     rotate: Annotated[float, Field(ge=0, le=180)]
     shift: Annotated[list[Share], Field(min_length=2, max_length=2)]
@@ -242,7 +266,7 @@ class Run(Entry):
     row: str | None
     view: str
     weights: str
-    task: Literal["classification"]
+    task: Literal["classification", "reconstruction"]
     family: Family
     model: str
     augment: str

@@ -21,15 +21,26 @@ class PixelModel(nn.Module):
     def __init__(self, net: nn.Module, mean: tuple[float, ...], std: tuple[float, ...]) -> None:
         super().__init__()
         self.net = net
-        self.mean: Tensor
-        self.std: Tensor
-        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1), persistent=False)
-        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1), persistent=False)
+        self.scale: Tensor
+        self.shift: Tensor
+        scale = 1 / torch.tensor(std).view(1, -1, 1, 1)
+        self.register_buffer("scale", scale, persistent=False)
+        self.register_buffer("shift", -torch.tensor(mean).view(1, -1, 1, 1) * scale, persistent=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Normalise and apply the network."""
-        outputs: Tensor = self.net((images - self.mean) / self.std)
+        outputs: Tensor = self.net(self.normalize(images))
         return outputs
+
+    def normalize(self, images: Tensor) -> Tensor:
+        """(images - mean) / std in one pass, float32."""
+        return torch.addcmul(self.shift, images.float(), self.scale)
+
+    def start_from(self, images: Tensor) -> None:
+        """Let a network that wants to fit its first weights to training images do so (`start_from`)."""
+        start = getattr(self.net, "start_from", None)
+        if start:
+            start(self.normalize(images))
 
 
 def rebuild(facts: dict[str, Any]) -> PixelModel:

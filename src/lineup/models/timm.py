@@ -39,8 +39,8 @@ def build(
     """Build timm's `arch`, with `options` handed on to it.
 
     The network turns images [n, channels, size, size] into logits [n, outputs].
-    stem: standard, or cifar (first convolution 3x3 with stride 1, no first max-pooling); input_size: enlarge
-    the images to this side first, or null.
+    stem: standard, or cifar (without the first two halvings); input_size: enlarge the images to this side
+    first, or null.
     """
     net: nn.Module = timm.create_model(
         arch, pretrained=False, num_classes=outputs, in_chans=channels, drop_rate=dropout, **options
@@ -51,13 +51,18 @@ def build(
 
 
 def _fit_stem(net: nn.Module) -> None:
-    """Keep the resolution of 32-pixel images through the stem."""
-    name, first = next(
-        (name, module) for name, module in net.named_modules() if isinstance(module, nn.Conv2d)
-    )
+    """Leave out the first two halvings, so that 32-pixel images keep their resolution.
+
+    The first convolution becomes 3x3 with stride 1; the first max-pooling goes, or, in networks without one,
+    the next convolution with a stride loses it.
+    """
+    convolutions = [(name, layer) for name, layer in net.named_modules() if isinstance(layer, nn.Conv2d)]
+    name, first = convolutions[0]
     conv = nn.Conv2d(first.in_channels, first.out_channels, 3, padding=1, bias=first.bias is not None)
     nn.init.kaiming_normal_(conv.weight, mode="fan_out", nonlinearity="relu")
     parent, _, leaf = name.rpartition(".")
     setattr(net.get_submodule(parent), leaf, conv)
     if hasattr(net, "maxpool"):
         net.maxpool = nn.Identity()
+    else:
+        next(layer for _, layer in convolutions[1:] if layer.stride != (1, 1)).stride = (1, 1)

@@ -7,6 +7,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from lineup.training.draw import draw_uniform
+
 # Which random number decides what; a new augmentation takes a new number, so the others keep their draws.
 FLIP, ROW, COLUMN, ANGLE, CUT_ROW, CUT_COLUMN, BRIGHTNESS, CONTRAST, SATURATION, HUE, LANES = range(11)
 
@@ -20,7 +22,7 @@ def augment(
     draw: Tensor,
     *,
     blank: Tensor,
-    flip: bool,
+    flip: str,
     crop: int,
     rotate: float,
     shift: Sequence[float],
@@ -30,22 +32,35 @@ def augment(
 ) -> Tensor:
     """Vary packed images uint8 [n, h, w, c]; the result is uint8 or float [n, h, w, c], 0 to 255.
 
-    draw: what chance decides, uniform in [0, 1), float [n, LANES], from `draw_uniform`; blank: the colour
-    of cut-out squares, float [c]. flip: mirror half of the images; crop: move by up to so many pixels (a
-    random crop after padding); rotate: up to so many degrees to either side; shift: up to these shares of
-    width and height; fill: what comes in from outside (zeros, border, reflection); cutout: side of a
-    square painted over (DeVries and Taylor 2017); jitter: greatest relative change of brightness,
+    draw: what chance decides, uniform in [0, 1), float [n, LANES], from `draw_epoch`; blank: the colour
+    of cut-out squares, float [c]. flip: none, random (mirror half of the images) or alternating (mirror in
+    every second epoch those that were not in the one before, which `draw_epoch` decides); crop: move by up to
+    so many pixels (a random crop after padding); rotate: up to so many degrees to either side; shift: up to
+    these shares of width and height; fill: what comes in from outside (zeros, border, reflection); cutout:
+    side of a square painted over (DeVries and Taylor 2017); jitter: greatest relative change of brightness,
     contrast, saturation, and of hue in turns.
     """
-    if not (flip or crop or rotate or any(shift) or cutout or any(jitter)):
+    mirrored = flip != "none"
+    if not (mirrored or crop or rotate or any(shift) or cutout or any(jitter)):
         return images
     if rotate or any(shift):
-        images = _move(images, draw, flip, crop, rotate, shift, fill)
-    elif flip or crop:
-        images = _crop(images, draw, flip, crop, fill)
+        images = _move(images, draw, mirrored, crop, rotate, shift, fill)
+    elif mirrored or crop:
+        images = _crop(images, draw, mirrored, crop, fill)
     if any(jitter):
         images = _jitter(images.float(), draw, jitter)
     return _cut(images, draw, cutout, blank) if cutout else images
+
+
+def draw_epoch(seed: int, epoch: int, ids: Tensor, flip: str) -> Tensor:
+    """What chance decides for the images `ids`, int64 [n], in an epoch: float32 [n, LANES] for `augment`.
+
+    flip alternating: the draw of epoch 0, moved on by half a turn each epoch (Jordan 2024).
+    """
+    draw = draw_uniform(seed, epoch, ids, LANES)
+    if flip == "alternating":
+        draw[:, FLIP] = (draw_uniform(seed, 0, ids, 1)[:, 0] + epoch / 2) % 1
+    return draw
 
 
 def _crop(images: Tensor, draw: Tensor, flip: bool, crop: int, fill: str) -> Tensor:
@@ -82,17 +97,18 @@ def _move(
 ) -> Tensor:
     """Rotate, shift and mirror in one bilinear sampling; crop counts as a shift by whole pixels."""
     count, height, width, _ = images.shape
-    angle = (draw[:, ANGLE] * 2 - 1) * math.radians(rotate)
-    mirror = torch.where(draw[:, FLIP] < 0.5, -1.0, 1.0) if flip else torch.ones_like(angle)
-    right = (draw[:, COLUMN] * 2 - 1) * 2 * (shift[0] + crop / width)
-    down = (draw[:, ROW] * 2 - 1) * 2 * (shift[1] + crop / height)
-    cosine, sine = angle.cos(), angle.sin()
-    # Coordinates run from -1 to 1 on both axes, so turning about the centre needs the sides' ratio.
-    across = torch.stack([cosine * mirror, -sine * height / width, right], dim=1)
-    along = torch.stack([sine * width / height * mirror, cosine, down], dim=1)
-    grid = functional.affine_grid(
-        torch.stack([across, along], dim=1), [count, 1, height, width], align_corners=False
+    # Coordinates run from -1 to 1 on both axes, so a whole side is 2, and turning needs the sides' ratio.
+    reach = torch.tensor(
+        [2 * (shift[1] + crop / height), 2 * (shift[0] + crop / width), math.radians(rotate)]
     )
+    reach = reach.to(images.device, non_blocking=True)
+    down, right, angle = (draw[:, ROW : ANGLE + 1] * (2 * reach) - reach).unbind(1)
+    cosine, sine = angle.cos(), angle.sin()
+    mirror = torch.where(draw[:, FLIP] < 0.5, -1.0, 1.0) if flip else torch.ones_like(angle)
+    across = [cosine * mirror, sine * (-height / width), right]
+    along = [sine * mirror * (width / height), cosine, down]
+    places = torch.stack(across + along, dim=1).view(-1, 2, 3)
+    grid = functional.affine_grid(places, [count, 1, height, width], align_corners=False)
     planes = images.permute(0, 3, 1, 2).float()
     moved = functional.grid_sample(planes, grid, mode="bilinear", padding_mode=fill, align_corners=False)
     return moved.permute(0, 2, 3, 1)

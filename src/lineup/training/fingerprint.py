@@ -3,7 +3,6 @@
 import hashlib
 import json
 import sys
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -19,13 +18,11 @@ def fingerprint(**parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
-def hash_code(family: str, task: str) -> dict[str, str]:
-    """SHA-256 of the source of every module of lineup in use, those of `family` and `task` among them.
+def hash_code() -> dict[str, str]:
+    """SHA-256 of the source of every module of lineup that is loaded.
 
     Taken once, when a training starts: later the files may be those of another commit.
     """
-    import_module(f"lineup.models.{family}")
-    import_module(f"lineup.tasks.{task}")
     loaded = {name: module.__file__ for name, module in sys.modules.items() if name.startswith("lineup.")}
     return {
         name: hash_file(Path(file)) for name, file in sorted(loaded.items()) if file and not is_neutral(name)

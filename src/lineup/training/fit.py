@@ -2,8 +2,9 @@
 
 import copy
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from importlib import import_module
 from types import ModuleType
 from typing import Any
 
@@ -18,13 +19,13 @@ from lineup.inference import predict, to_batch
 from lineup.models import PixelModel, count_parameters
 from lineup.precision import keep_depthwise_in_fp32
 from lineup.runtime import autocast
-from lineup.training.augment import LANES, augment
+from lineup.training.augment import augment, draw_epoch
 from lineup.training.checkpoint import Checkpoint
-from lineup.training.draw import draw_order, draw_uniform
-from lineup.training.freeze import list_dropout, set_dropout, set_trainable, set_training_mode
-from lineup.training.optimizer import Schedule, build_optimizer
+from lineup.training.draw import draw_order
+from lineup.training.schedule import Schedule
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
+SECONDS_UNINTERRUPTED = 0.1  # the longest that a signal waits, or one step
 STEPS_BETWEEN_LOOKS = 50  # reading a loss makes an accelerator wait, so it is read seldom
 VALIDATION_BATCH = 500
 
@@ -90,9 +91,10 @@ class Trainer:
             _select(pack, ~pack.held_out, device),
             _select(pack, pack.held_out, device),
         )
-        self.dropout = list_dropout(self.model)
         self.blank = torch.tensor(pack.channel_mean, device=device)
         self.phases = list_phases(recipe)
+        freezing = load_freezing(self.phases)
+        self.freezer = freezing.Freezer(self.model) if freezing else None
         self.batches = _count_batches(len(self.train["ids"]), recipe["batch_size"])
         self.position = Position()
         self.sums = torch.zeros(len(task.SCORES), dtype=torch.float64, device=device)
@@ -146,12 +148,11 @@ class Trainer:
     def _start_phase(self, index: int, state: dict[str, Any] | None) -> None:
         """Build what belongs to a phase and, given the state of a checkpoint, bring all of it back."""
         phase = self.phases[index]
-        set_trainable(self.model, phase["trainable"])
-        set_dropout(self.model, {name: phase.get("dropout", rate) for name, rate in self.dropout.items()})
+        if self.freezer:
+            self.freezer.start(phase)
         self.position.trainable[phase["name"]] = count_parameters(self.model)[1]
-        self.optimizer = build_optimizer(
-            self.model, **{key: phase[key] for key in ("optimizer", "lr", "momentum", "weight_decay")}
-        )
+        options = {key: phase[key] for key in ("lr", "momentum", "weight_decay")}
+        self.optimizer = load_optimizer(phase["optimizer"]).build(self.model, **options)
         steps = phase["epochs"] * self.batches
         self.schedule = Schedule(self.optimizer, phase["schedule"], steps, self.batches)
         self.average = self._start_average()
@@ -169,15 +170,17 @@ class Trainer:
         """Train the rest of an epoch, from the step that the position names."""
         position = self.position
         began = time.perf_counter() - position.partial_seconds
-        set_training_mode(self.model)
+        self.model.train()
+        if self.freezer:
+            self.freezer.hold_statistics()
         if position.step == 0:
             position.lr = self.optimizer.param_groups[0]["lr"]
         order = draw_order(self.seed, position.done, len(self.train["ids"])).to(self.device)
-        self.draws = draw_uniform(self.seed, position.done, self.train["ids"], LANES)
+        self.draws = draw_epoch(self.seed, position.done, self.train["ids"], self.augmentation["flip"])
         batches = torch.split(order, self.recipe["batch_size"])[: self.batches]
         while position.step < self.batches:
             with uninterrupted():
-                self._step(batches[position.step])
+                self._take_steps(batches)
                 position.partial_seconds = time.perf_counter() - began
             if position.step % STEPS_BETWEEN_LOOKS == 0:
                 self._check_losses()
@@ -186,6 +189,15 @@ class Trainer:
                 self._show(progress)
         self._check_losses()  # also waits for the accelerator, so that the time is that of finished work
         position.partial_seconds = time.perf_counter() - began
+
+    def _take_steps(self, batches: Sequence[Tensor]) -> None:
+        """Train until it is time to look at the losses, the epoch ends, or a moment has passed."""
+        until = time.perf_counter() + SECONDS_UNINTERRUPTED
+        while True:
+            self._step(batches[self.position.step])
+            step = self.position.step
+            if step % STEPS_BETWEEN_LOOKS == 0 or step == self.batches or time.perf_counter() > until:
+                return
 
     def _step(self, chosen: Tensor) -> None:
         labels, images = self.train["labels"][chosen], self.train["images"][chosen]
@@ -345,6 +357,23 @@ def list_phases(recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
     common = {key: value for key, value in recipe.items() if key != "phases"}
     named = [{**common, **changes, "name": name} for name, changes in recipe["phases"].items()]
     return named or [{**common, "name": ""}]
+
+
+def load_freezing(phases: Iterable[Mapping[str, Any]]) -> ModuleType | None:
+    """The module that holds parts of a model back; None where every phase trains all of it.
+
+    Loaded only where it is needed, so that a change in it retrains nothing else.
+    """
+    if all(phase["trainable"] == "all" and "dropout" not in phase for phase in phases):
+        return None
+    from lineup.training import freeze
+
+    return freeze
+
+
+def load_optimizer(name: str) -> ModuleType:
+    """The module of an optimizer."""
+    return import_module(f"lineup.training.optimizers.{name}")
 
 
 def _select(pack: Pack, chosen: Tensor, device: torch.device) -> dict[str, Tensor]:

@@ -1,6 +1,7 @@
 """Which part of a network a phase trains."""
 
 from collections.abc import Mapping
+from typing import Any
 
 from torch import nn
 
@@ -8,6 +9,26 @@ from lineup.errors import LineupError
 from lineup.models import PixelModel
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
+
+
+class Freezer:
+    """Holds back what a phase does not train, and sets its dropout."""
+
+    def __init__(self, model: PixelModel) -> None:
+        self.model = model
+        self.dropout = {module: module.p for module in model.modules() if isinstance(module, nn.Dropout)}
+
+    def start(self, phase: Mapping[str, Any]) -> None:
+        """Get the model ready for `phase`: what is trainable, and its dropout where the phase names one."""
+        set_trainable(self.model, phase["trainable"])
+        for module, rate in self.dropout.items():
+            module.p = phase.get("dropout", rate)
+
+    def hold_statistics(self) -> None:
+        """Put frozen batch norms of a model in training mode back: they keep their statistics."""
+        for module in self.model.modules():
+            if isinstance(module, NORMS) and module.weight is not None and not module.weight.requires_grad:
+                module.eval()
 
 
 def set_trainable(model: PixelModel, trainable: str | float) -> None:
@@ -20,26 +41,6 @@ def set_trainable(model: PixelModel, trainable: str | float) -> None:
     for index, layer in enumerate(layers):
         for parameter in layer.parameters(recurse=False):
             parameter.requires_grad_(index >= first)
-
-
-def set_training_mode(model: nn.Module) -> None:
-    """Training mode, except for batch norms that are frozen: those keep their statistics."""
-    model.train()
-    for module in model.modules():
-        if isinstance(module, NORMS) and module.weight is not None and not module.weight.requires_grad:
-            module.eval()
-
-
-def list_dropout(model: nn.Module) -> dict[str, float]:
-    """The dropout layers of a network with their rates."""
-    return {name: module.p for name, module in model.named_modules() if isinstance(module, nn.Dropout)}
-
-
-def set_dropout(model: nn.Module, rates: Mapping[str, float]) -> None:
-    """Set the dropout layers named in `rates`."""
-    for name, module in model.named_modules():
-        if name in rates and isinstance(module, nn.Dropout):
-            module.p = rates[name]
 
 
 def _layers(net: nn.Module) -> list[tuple[str, nn.Module]]:

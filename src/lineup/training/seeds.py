@@ -8,22 +8,26 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from statistics import mean, median
+from types import ModuleType
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
 
 from lineup.data.pack import Pack
 from lineup.environment import device_name
 from lineup.errors import LineupError
 from lineup.files import write_bytes, write_text
-from lineup.models import PixelModel, rebuild
+from lineup.models import rebuild
 from lineup.training.checkpoint import Checkpoint, only_trainer
 from lineup.training.fingerprint import fingerprint, hash_file
-from lineup.training.fit import Fitted, Trainer
+from lineup.training.fit import Fitted, Trainer, list_phases, load_freezing, load_optimizer
 
 STATE = Path(".lineup")
+
+SAMPLE = 5000  # images that a network may look at before it is trained
 
 AVERAGED = ("epochs", "seconds", "seconds_per_epoch", "images_per_second")
 
@@ -48,7 +52,7 @@ class Plan:
     facts: dict[str, Any]  # what model.json will hold
     augmentation: Mapping[str, Any]
     recipe: Mapping[str, Any]
-    initial: Path
+    initial: Path | None  # None: the random weights stay
     sources: Mapping[str, str]
     code: Mapping[str, str]
     environment: Mapping[str, str | int]
@@ -86,6 +90,39 @@ def describe_model(
         "channels_last": channels_last,
         "threads": recipe["threads"],
     }
+
+
+def holds_tensors(path: Path) -> bool:
+    """Whether there are initial weights in the file `path`: those called random are an empty file of tensors.
+
+    Raises LineupError if it is not such a file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return bool(list(file.keys()))
+    except (OSError, SafetensorError) as error:
+        raise LineupError(
+            str(path), f"not readable ({error})", "initial weights", "run `dvc repro weights`"
+        ) from error
+
+
+def load_modules(family: str, task: str, recipe: Mapping[str, Any], initial: Path | None) -> None:
+    """Load all that such a training will load late, so that `hash_code` sees it."""
+    import_module(f"lineup.models.{family}")
+    import_module(f"lineup.tasks.{task}")
+    phases = list_phases(recipe)
+    load_freezing(phases)
+    for phase in phases:
+        load_optimizer(phase["optimizer"])
+    if initial:
+        load_starting()
+
+
+def load_starting() -> ModuleType:
+    """The module that takes over initial weights; trainings from scratch do not depend on it."""
+    from lineup.training import initial
+
+    return initial
 
 
 def train_seeds(plan: Plan, pack: Pack, seeds: Sequence[int], outputs: Outputs) -> None:
@@ -150,7 +187,9 @@ def _train(plan: Plan, pack: Pack, seed: int, folder: Path, timings: dict[int, d
     (weights, story), key = _name_files(folder, seed), _identify(plan, seed)
     torch.manual_seed(seed)
     model = rebuild(plan.facts)
-    load_initial(model, plan.initial)
+    model.start_from(_sample(pack))
+    if plan.initial:
+        load_starting().load(model, plan.initial)
     path = STATE / "checkpoints" / plan.run / f"seed-{seed}.pt"
     # A half-finished training goes on only with the versions and the kind of device that began it.
     checkpoint = Checkpoint(path, fingerprint(key=key, torch=torch.__version__, device=plan.device.type))
@@ -179,20 +218,10 @@ def _train(plan: Plan, pack: Pack, seed: int, folder: Path, timings: dict[int, d
     return Result(fitted.rows, fitted.trainable)
 
 
-def load_initial(model: PixelModel, path: Path) -> None:
-    """Take over the initial weights of `path`; an empty file leaves the random ones.
-
-    Raises LineupError when the file is unreadable or its names or shapes are not the network's.
-    """
-    try:
-        initial = load_file(path)
-        if initial:
-            model.net.load_state_dict(initial)
-    except (RuntimeError, SafetensorError) as error:
-        found = " ".join(str(error).split())
-        raise LineupError(
-            str(path), found, "weights of this architecture", "choose other weights or another model"
-        ) from error
+def _sample(pack: Pack) -> Tensor:
+    """About `SAMPLE` of the training images, uint8 [n, c, h, w], spread evenly over them."""
+    images = pack.images[~pack.held_out]
+    return images[:: max(1, len(images) // SAMPLE)].permute(0, 3, 1, 2)
 
 
 def _time(plan: Plan, pack: Pack, fitted: Fitted) -> dict[str, Any]:

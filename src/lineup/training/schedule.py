@@ -1,37 +1,10 @@
-"""Optimizers and learning-rate schedules by name."""
+"""Learning-rate schedules by name."""
 
 import math
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn, optim
-
-from lineup.errors import LineupError
-
-
-def build_optimizer(
-    model: nn.Module, *, optimizer: str, lr: float, momentum: float, weight_decay: float
-) -> optim.Optimizer:
-    """The optimizer over the parameters of `model` that require a gradient.
-
-    momentum is beta1 for Adam and AdamW. Biases and normalisation weights decay like the rest, as in the
-    frameworks' defaults. RMSprop forgets at 0.9, as in Keras and in Hinton's lecture.
-    """
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if optimizer in ("sgd", "nesterov"):
-        return optim.SGD(
-            parameters, lr, momentum, weight_decay=weight_decay, nesterov=optimizer == "nesterov"
-        )
-    if optimizer == "rmsprop":
-        return optim.RMSprop(
-            parameters, lr, alpha=0.9, momentum=momentum, weight_decay=weight_decay, eps=1e-7
-        )
-    if optimizer in ("adam", "adamw"):
-        kind = optim.Adam if optimizer == "adam" else optim.AdamW
-        return kind(parameters, lr, (momentum, 0.999), weight_decay=weight_decay)
-    raise LineupError(
-        "optimizer", repr(optimizer), "sgd, nesterov, rmsprop, adam or adamw", "correct the recipe"
-    )
+from torch import optim
 
 
 class Schedule:
