@@ -96,7 +96,7 @@ def _move(
     images: Tensor, draw: Tensor, flip: bool, crop: int, rotate: float, shift: Sequence[float], fill: str
 ) -> Tensor:
     """Rotate, shift and mirror in one bilinear sampling; crop counts as a shift by whole pixels."""
-    count, height, width, _ = images.shape
+    _, height, width, _ = images.shape
     # Coordinates run from -1 to 1 on both axes, so a whole side is 2, and turning needs the sides' ratio.
     reach = torch.tensor(
         [2 * (shift[1] + crop / height), 2 * (shift[0] + crop / width), math.radians(rotate)]
@@ -105,13 +105,25 @@ def _move(
     down, right, angle = (draw[:, ROW : ANGLE + 1] * (2 * reach) - reach).unbind(1)
     cosine, sine = angle.cos(), angle.sin()
     mirror = torch.where(draw[:, FLIP] < 0.5, -1.0, 1.0) if flip else torch.ones_like(angle)
-    across = [cosine * mirror, sine * (-height / width), right]
-    along = [sine * mirror * (width / height), cosine, down]
-    places = torch.stack(across + along, dim=1).view(-1, 2, 3)
-    grid = functional.affine_grid(places, [count, 1, height, width], align_corners=False)
-    planes = images.permute(0, 3, 1, 2).float()
-    moved = functional.grid_sample(planes, grid, mode="bilinear", padding_mode=fill, align_corners=False)
-    return moved.permute(0, 2, 3, 1)
+    along_row = torch.stack([cosine * mirror, sine * mirror * (width / height)], dim=1)
+    along_column = torch.stack([sine * (-height / width), cosine], dim=1)
+    moved = torch.stack([right, down], dim=1)
+    # Both coordinates as planes: half the time of affine_grid, which interleaves them.
+    rows = torch.addcmul(moved[:, :, None], along_column[:, :, None], _centres(height, images.device))
+    places = torch.addcmul(rows[..., None], along_row[:, :, None, None], _centres(width, images.device))
+    sampled = functional.grid_sample(
+        images.permute(0, 3, 1, 2).float(),
+        places.permute(0, 2, 3, 1),
+        mode="bilinear",
+        padding_mode=fill,
+        align_corners=False,
+    )
+    return sampled.permute(0, 2, 3, 1)
+
+
+def _centres(size: int, device: torch.device) -> Tensor:
+    """Where the centres of `size` pixels lie between -1 and 1."""
+    return (torch.arange(size, device=device) * 2 + (1 - size)) / size
 
 
 def _jitter(images: Tensor, draw: Tensor, strengths: Sequence[float]) -> Tensor:

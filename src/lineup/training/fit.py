@@ -200,8 +200,9 @@ class Trainer:
                 return
 
     def _step(self, chosen: Tensor) -> None:
-        labels, images = self.train["labels"][chosen], self.train["images"][chosen]
-        varied = augment(images, self.draws[chosen], blank=self.blank, **self.augmentation)
+        labels = self.train["labels"].index_select(0, chosen)
+        images = self.train["images"].index_select(0, chosen)
+        varied = augment(images, self.draws.index_select(0, chosen), blank=self.blank, **self.augmentation)
         images = to_batch(varied, self.channels_last)
         self.optimizer.zero_grad()
         with autocast(self.recipe["precision"], self.device):
