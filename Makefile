@@ -11,7 +11,7 @@ export PYTHONPATH := $(CURDIR)/src
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint types fresh check start readme bench
+.PHONY: help quickstart test lint types fresh check start readme bench bundle unbundle sweep
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z.]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{printf "make %-17s %s\n", $$1, $$2}'
@@ -51,6 +51,25 @@ check:  ## run all that CI runs
 
 start: $(READY)  ## move a waiting run into runs: make start RUN=name
 	@python tools/start.py $(RUN)
+
+# For bundle: the runs, where the parts go and how large, and what the other machine has and lacks.
+RUNS :=
+OUT := .lineup/bundle
+PART_MB := 60
+PYTHON_THERE := 3.12
+MACHINE_THERE := x86_64
+WHEELS := dvc
+BUNDLE := PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python -m
+
+bundle: $(READY)  ## pack runs for a machine without a network: make bundle RUNS="d3 e1"
+	@$(BUNDLE) bundle.pack $(RUNS) --out "$(OUT)" --part-mb $(PART_MB) \
+	  --python $(PYTHON_THERE) --machine $(MACHINE_THERE) --wheels $(WHEELS)
+
+unbundle: $(READY)  ## merge what came back from there: make unbundle FROM=folder
+	@$(BUNDLE) bundle.merge "$(FROM)"
+
+sweep: $(READY)  ## list the declared grids, or run one: make sweep NAME=a7 JOBS=1
+	@PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python -m sweep.run $(if $(NAME),"$(NAME)" "$(or $(JOBS),1)")
 
 readme: $(READY)  ## bring README's table of results up to date
 	@python tools/readme.py

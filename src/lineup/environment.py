@@ -1,5 +1,6 @@
 """What a result was computed with: versions, device, commit. Recorded beside figures, never used for them."""
 
+import os
 import platform
 import subprocess
 from importlib import metadata
@@ -49,6 +50,9 @@ def _version(package: str) -> str:
 
 def _commit() -> str:
     """The commit the work started from, with `+` where tracked code differs from it; empty outside git."""
+    packed = os.environ.get("LINEUP_COMMIT")  # a packed copy has no git; tools/bundle says where it came from
+    if packed is not None:
+        return packed
     revision = _git("rev-parse", "--short=12", "HEAD")
     changed = _git("status", "--porcelain", "--untracked-files=no", "--", "src", "stages", "params.yaml")
     return revision + ("+" if changed else "")

@@ -1,0 +1,267 @@
+"""To another machine and back, between two folders: DVC and dvc.yaml are real, the stages stand-ins."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from contextlib import chdir
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from dvc.repo import Repo
+from dvc.utils.serialize import load_yaml
+from pipeline import ROOT, TINY, Pipeline, list_stages, shared_folder
+
+from bundle import merge, pack
+from bundle.parts import check_parts, read_parts
+from lineup.config.params import load
+from lineup.errors import LineupError
+
+# Writes the outs that dvc.yaml names; training takes three steps and goes on at its checkpoint.
+STAND_IN = """
+import os, sys, time
+from pathlib import Path
+import yaml
+
+stage, name = Path(sys.argv[0]).stem, "".join(sys.argv[1:])
+entry = yaml.load(Path("dvc.yaml").read_text(), yaml.CSafeLoader)["stages"][stage]
+entry = entry.get("do", entry)
+outs = [*entry["outs"], *entry.get("metrics", [])]
+checkpoint, said = Path(f".lineup/checkpoints/{name}/seed-0.pt"), [stage, name]
+if stage == "train":
+    done = int(checkpoint.read_text()) if checkpoint.exists() else 0
+    said.append(os.environ.get("LINEUP_COMMIT", "here"))
+    print(f"began at step {done}", flush=True)
+    for step in range(done, 3):
+        time.sleep(float(os.environ.get("PAUSE", 0)))
+        checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        checkpoint.write_text(str(step + 1))
+    checkpoint.unlink()
+for out in outs:
+    out = out if isinstance(out, str) else next(iter(out))
+    path = Path(out.replace("${key}", name))
+    path = path if path.suffix else path / "file"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(" ".join(said))
+"""
+PAUSE = 0.5  # seconds a step, where training is to be interrupted
+PATIENCE = 300.0
+
+
+def lay_out(folder: Path) -> Pipeline:
+    """A repository with a committed pipeline in which every stage has been run."""
+    home = Pipeline(folder)
+    home.lay_out(TINY)
+    for stage in folder.glob("stages/*.py"):
+        stage.write_text(STAND_IN)
+    for name in (".gitignore", ".dvc/.gitignore"):
+        shutil.copy(ROOT / name, folder / name)
+    home.repro()
+    for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "All"]):
+        done = home.call("git", "-c", "user.name=a", "-c", "user.email=a@b", *words)
+        assert done.returncode == 0, done.stderr
+    return home
+
+
+def start_there(there: Path, pause: float, *words: str) -> subprocess.Popen[str]:
+    """The one command on the other machine, in a process group of its own."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.Popen(
+        [sys.executable, "there.pyz", "--jobs", "2", *words],
+        cwd=there, env={**environment, "PAUSE": str(pause)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+
+
+def finish(process: subprocess.Popen[str]) -> str:
+    said, _ = process.communicate(timeout=PATIENCE)
+    assert process.returncode == 0, said
+    return said
+
+
+def stop_in_the_middle(there: Path, step: int, stop: Callable[[subprocess.Popen[str]], None]) -> None:
+    """Start the work, wait until it has gone past `step`, and stop it; nothing may go on without it."""
+    process = start_there(there, PAUSE)
+    checkpoint, until = Path("repository/.lineup/checkpoints/later/seed-0.pt"), time.monotonic() + PATIENCE
+    while not any(read_step(path / checkpoint) > step for path in there.glob("work-*")):
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    below = psutil.Process(process.pid).children(recursive=True)
+    assert below
+    stop(process)
+    process.communicate(timeout=PATIENCE)
+    assert process.returncode
+    _, left = psutil.wait_procs(below, timeout=2.0)
+    assert not [each for each in left if each.status() != psutil.STATUS_ZOMBIE]
+
+
+def read_step(path: Path) -> int:
+    text = path.read_text() if path.exists() else ""
+    return int(text or 0)
+
+
+def kill_all(process: subprocess.Popen[str]) -> None:
+    """SIGKILL for the command and all below it, DVC and the stage."""
+    for each in [psutil.Process(process.pid), *psutil.Process(process.pid).children(recursive=True)]:
+        each.kill()
+
+
+def pack_runs(*words: object) -> None:
+    pack.main(*map(str, words), "--wheels", "none")
+
+
+@pytest.fixture(scope="session")
+def journey(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A waiting run's journey: stopped, killed, out of time, and finished at last.
+
+    home: the repository; there: the other machine's folder, with the results; halfway: those of the call
+    that ran out of time; said: what the last call printed. Not to be changed.
+    """
+    with shared_folder(tmp_path_factory) as shared:
+        folder, there = shared / "journey", shared / "journey/there"
+        if not folder.exists():
+            home = lay_out(folder / "home")
+            with pytest.MonkeyPatch.context() as patch, chdir(home.folder):
+                patch.setenv("DVC_SITE_CACHE_DIR", home.environment()["DVC_SITE_CACHE_DIR"])
+                pack_runs("later", "--out", there)
+            stop_in_the_middle(there, 0, lambda process: process.terminate())
+            stop_in_the_middle(there, 1, kill_all)
+            finish(start_there(there, 0.0, "--minutes", "1e-9"))
+            shutil.copytree(find_results(there), folder / "halfway")
+            (folder / "said").write_text(finish(start_there(there, 0.0)))
+    return folder
+
+
+@pytest.fixture
+def home(journey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Pipeline:
+    """A copy of the repository that the run came from, the current folder."""
+    shutil.copytree(journey / "home", tmp_path / "home")
+    monkeypatch.chdir(tmp_path / "home")
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "dvc"))
+    return Pipeline(tmp_path / "home")
+
+
+def find_results(there: Path) -> Path:
+    [folder] = there.glob("results-*")
+    return folder
+
+
+def read_stages(home: Pipeline) -> dict[str, Any]:
+    entries: dict[str, Any] = load_yaml(home.path("dvc.lock"))["stages"]
+    return entries
+
+
+def test_a_killed_and_a_stopped_training_go_on_where_they_were(journey: Path) -> None:
+    [log] = journey.glob("there/work-*/logs/train@later.log")
+    steps = [line for line in log.read_text().splitlines() if line.startswith("began")]
+    assert steps[0] == "began at step 0"
+    assert steps[1] in {"began at step 1", "began at step 2"}
+    assert steps[2:] == ["began at step 2"]
+    assert "unpacked before, going on there" in (journey / "said").read_text()
+
+
+def test_nothing_but_the_chosen_run_is_run_there(journey: Path) -> None:
+    logs = list(journey.glob("there/work-*/logs/*"))
+    ran = {stage for path in logs for stage in list_stages(path.read_text())}
+    assert ran == {"train@later", "evaluate@later"} == {path.stem for path in logs}
+
+
+def test_what_comes_back_is_merged_and_only_compare_is_left(journey: Path, home: Pipeline) -> None:
+    before = read_stages(home)
+    merge.main(str(find_results(journey / "there")))
+    after = read_stages(home)
+    assert after.keys() - before.keys() == {"train@later", "evaluate@later"}
+    assert {name: after[name] for name in before} == before
+    assert "later" in load().runs
+    commit = subprocess.check_output(["git", "rev-parse", "--short=12", "HEAD"], text=True).strip()
+    assert home.path("models/later/file").read_text() == f"train later {commit}"
+    gate = home.call("dvc", "repro", "--allow-missing", "--dry")
+    assert list_stages(gate.stdout) == ["validate", "compare"], gate.stdout + gate.stderr
+
+    assert home.repro("--allow-missing", "compare") == ["validate", "compare"]
+    assert home.stale() == set()
+    shutil.rmtree(home.path("models/later"))
+    with chdir(home.folder), Repo() as repo:
+        assert repo.checkout("train@later")["stats"]["added"] == 1
+
+
+REFUSED = {
+    "code": ("src/lineup/training/fit.py", "", "# new\n", "src/lineup/training"),
+    "recipe": ("params.yaml", "  short: {epochs: 1", "  short: {epochs: 2", "recipes.short"),
+    "data": (
+        "data/views/digits/test.safetensors",
+        "preprocess",
+        "other",
+        "data/views/digits/test.safetensors",
+    ),
+    "pipeline": ("dvc.yaml", "- stages/train.py\n", "- stages/train.py\n        - README.md\n", "README.md"),
+    "run": ("params.yaml", "  later: {row", "  sooner: {row", "params.yaml: runs: no later"),
+}
+
+
+@pytest.mark.parametrize(("name", "old", "new", "named"), REFUSED.values(), ids=REFUSED.keys())
+def test_runs_made_with_something_else_are_refused(
+    journey: Path, home: Pipeline, name: str, old: str, new: str, named: str
+) -> None:
+    home.path("README.md").write_text("")
+    path = home.path(name)
+    path.write_text(path.read_text().replace(old, new, 1) if old else path.read_text() + new)
+    before = [home.path(file).read_bytes() for file in ("params.yaml", "dvc.lock")]
+    with pytest.raises(LineupError) as refused:
+        merge.main(str(find_results(journey / "there")))
+    assert str(refused.value).startswith(f"{named}")
+    assert "\n" not in str(refused.value)
+    assert [home.path(file).read_bytes() for file in ("params.yaml", "dvc.lock")] == before
+    assert not home.path("models/later").exists()
+
+
+def test_data_that_is_not_here_counts_as_dvc_lock_says(journey: Path, home: Pipeline) -> None:
+    shutil.rmtree(home.path("data/views"))
+    merge.main(str(find_results(journey / "there")))
+    assert home.path("models/later/file").exists()
+
+
+def test_a_half_trained_run_travels_on(journey: Path, home: Pipeline, tmp_path: Path) -> None:
+    before = home.path("params.yaml").read_bytes(), home.path("dvc.lock").read_bytes()
+    merge.main(str(journey / "halfway"))
+    assert (home.path("params.yaml").read_bytes(), home.path("dvc.lock").read_bytes()) == before
+    pack_runs("later", "--out", tmp_path / "there")
+    read_parts(check_parts(tmp_path / "there"), tmp_path / "there", tmp_path / "unpacked")
+    assert int((tmp_path / "unpacked/repository/.lineup/checkpoints/later/seed-0.pt").read_text()) > 0
+
+
+def test_finished_runs_unknown_runs_and_stale_data_are_not_packed(home: Pipeline) -> None:
+    with pytest.raises(LineupError, match="RUNS: dense: up to date"):
+        pack_runs("dense")
+    with pytest.raises(LineupError, match=r"no run 'latter'; .*did you mean later"):
+        pack_runs("latter")
+    home.path("data/views/digits/test.safetensors").unlink()
+    with pytest.raises(LineupError, match=r"test\.safetensors: not here.*dvc repro preprocess@digits"):
+        pack_runs("later")
+    assert not home.path(".lineup/bundle").exists()
+
+
+def test_one_bundle_holds_the_tree_as_it_stands(home: Pipeline, tmp_path: Path) -> None:
+    home.append("stages/train.py")
+    home.path("src/lineup/new.py").write_text("NEW = 1\n")
+    home.path("src/lineup/errors.py").unlink()
+    pack_runs("dense", "later", "--out", tmp_path / "there")
+    manifest = check_parts(tmp_path / "there")
+    read_parts(manifest, tmp_path / "there", tmp_path / "unpacked")
+    packed = Pipeline(tmp_path / "unpacked/repository")
+    assert manifest.facts["commit"].endswith("+")
+    for name in (
+        "stages/train.py",
+        "src/lineup/new.py",
+        "models/dense/file",
+        "data/views/digits/test.safetensors",
+    ):
+        assert packed.path(name).read_bytes() == home.path(name).read_bytes()
+    assert not packed.path("src/lineup/errors.py").exists()
+    assert not packed.path("data/raw").exists()
+    assert set(load(packed.path("params.yaml")).runs) == {*load().runs, "later"}
+    assert "later" in load().waiting

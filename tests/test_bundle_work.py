@@ -1,0 +1,150 @@
+"""How stages are run and results packed on the other machine, with a shell script in DVC's place."""
+
+import os
+import subprocess
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from bundle import work
+from bundle.parts import check_parts, read_parts
+from bundle.work import DONE, STOPPED, Crew, Place, count_jobs, pack_results
+from lineup.errors import LineupError
+
+# Stages by what their names say; each notes when it begins and ends.
+STAND_IN = """#!/bin/sh
+for stage; do :; done
+case "$*" in *repro*) echo "begin $stage" >> ../events;; *) echo "$*" >> ../calls; exit 0;; esac
+case $stage in
+  *bad*) echo "it broke"; exit 1;;
+  *slow*) sleep 60;;
+  *busy*) if [ ! -e ../seen ]; then touch ../seen; echo "'x' is busy, it is being blocked by: y"; exit 1; fi;;
+  *) sleep 0.3;;
+esac
+echo "end $stage" >> ../events
+"""
+RUNS = ("one", "two", "three", "bad", "busy", "slow")
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin/python").write_text(STAND_IN)
+    (tmp_path / "bin/python").chmod(0o755)
+    runs = {
+        run: {
+            "stages": [f"train@{run}", f"evaluate@{run}"],
+            "plain": [f"metrics/{run}"],
+            "kept": [f"models/{run}"],
+        }
+        for run in RUNS
+    }
+    facts = {"commit": "abc", "runs": runs}
+    for run in RUNS:
+        for name in (f"metrics/{run}", f"models/{run}/file", f".lineup/checkpoints/{run}/seed-0.pt"):
+            (tmp_path / "repository" / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / "repository" / name).write_text(name)
+    (tmp_path / "repository/dvc.lock").write_text("stages: {}\n")
+    (tmp_path / "remote/files").mkdir(parents=True)
+    (tmp_path / "remote/files/stored").write_text("stored")
+    return Place(tmp_path, tmp_path / "bin", tmp_path / "results", facts)
+
+
+def choose(place: Place, *runs: str) -> Place:
+    chosen = {run: place.facts["runs"][run] for run in runs}
+    return Place(place.folder, place.programs, place.results, {**place.facts, "runs": chosen})
+
+
+def count_side_by_side(place: Place) -> int:
+    now, most = 0, 0
+    for line in (place.folder / "events").read_text().splitlines():
+        now += 1 if line.startswith("begin") else -1
+        most = max(most, now)
+    return most
+
+
+@pytest.mark.parametrize("jobs", [1, 2, 3])
+def test_as_many_run_side_by_side_as_asked(place: Place, jobs: int) -> None:
+    stages = ["train@one", "train@two", "train@three"]
+    assert Crew(place, jobs, None).run(stages) == dict.fromkeys(stages, DONE)
+    assert count_side_by_side(place) == jobs
+
+
+def test_what_still_runs_at_the_deadline_is_stopped_and_the_rest_not_begun(place: Place) -> None:
+    states = Crew(place, 1, work.time.monotonic() + 0.5).run(["train@slow", "train@one"])
+    assert states == {"train@slow": STOPPED, "train@one": STOPPED}
+    assert (place.folder / "events").read_text() == "begin train@slow\n"
+
+
+def test_a_stage_that_an_earlier_call_still_works_on_is_waited_for(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(work, "BUSY_SECONDS", 0.0)
+    assert Crew(place, 1, None).run(["train@busy"]) == {"train@busy": DONE}
+    assert (place.folder / "events").read_text().count("begin") == 2
+
+
+def test_a_failed_run_is_named_and_the_others_come_back(place: Place) -> None:
+    chosen = choose(place, "one", "bad")
+    with pytest.raises(LineupError, match=r"^train@bad: failed; .* see .*logs/train@bad\.log"):
+        work.work(chosen, jobs=2, minutes=None, limit=10**6)
+    assert "it broke" in chosen.log("train@bad").read_text()
+    manifest = check_parts(chosen.results)
+    assert manifest.facts["finished"] == {"one": {"stages": ["train@one", "evaluate@one"]}}
+    assert manifest.facts["unfinished"] == ["bad"]
+    calls = (place.folder / "calls").read_text()
+    assert "push --quiet --remote travel train@one evaluate@one" in calls
+    assert "bad" not in calls
+
+
+def test_evaluations_are_alone(place: Place) -> None:
+    work.work(choose(place, "one", "two"), jobs=2, minutes=None, limit=10**6)
+    events = (place.folder / "events").read_text().splitlines()
+    assert events[-4:] == ["begin evaluate@one", "end evaluate@one", "begin evaluate@two", "end evaluate@two"]
+
+
+def test_results_hold_what_is_finished_and_the_state_of_what_is_not(place: Place, tmp_path: Path) -> None:
+    pack_results(choose(place, "one", "two"), ["one"], 10**6)
+    manifest = check_parts(place.results)
+    read_parts(manifest, place.results, tmp_path / "back")
+    back = {
+        str(path.relative_to(tmp_path / "back")) for path in (tmp_path / "back").rglob("*") if path.is_file()
+    }
+    assert back == {
+        "dvc.lock",
+        "remote/files/stored",
+        "tree/metrics/one",
+        "unfinished/two/models/two/file",
+        "unfinished/two/.lineup/checkpoints/two/seed-0.pt",
+    }
+
+
+@pytest.mark.parametrize(
+    ("cores", "memory", "accelerator", "jobs"),
+    [
+        (16, 64, None, 6),
+        (4, 64, None, 2),
+        (1, 64, None, 1),
+        (16, 9, None, 2),
+        (16, 64, 30, 3),
+        (16, 64, 1, 1),
+    ],
+)
+def test_as_many_side_by_side_as_the_machine_holds(
+    place: Place,
+    monkeypatch: pytest.MonkeyPatch,
+    cores: int,
+    memory: int,
+    accelerator: int | None,
+    jobs: int,
+) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(cores))
+    monkeypatch.setattr(work, "_free_memory", lambda: memory * 2**30)
+    said = "" if accelerator is None else str(accelerator * 2**30)
+    monkeypatch.setattr(subprocess, "run", lambda *_, **__: SimpleNamespace(stdout=said))
+    assert count_jobs(place, 6) == jobs
+
+
+def test_free_memory_is_read_from_the_system() -> None:
+    assert 2**20 < work._free_memory() < 2**60

@@ -1,0 +1,228 @@
+"""Pack runs for a machine without a network: `make bundle RUNS="d3 e1"`, or `python -m bundle.pack --help`.
+
+In: the repository as it stands, the runs' data, weights and half-trained state, and wheels from a package
+registry. Out: a folder of parts and `there.pyz`, the one program to run on the other machine.
+"""
+
+import argparse
+import subprocess
+import zipfile
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import chdir
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from dvc.dependency import ParamsDependency
+from dvc.repo import Repo
+from dvc.stage import PipelineStage
+
+import bundle
+import lineup
+from bundle import STEPS
+from bundle.changes import list_changes
+from bundle.parts import MEGABYTE, Content, list_files, write_parts
+from bundle.waiting import move_waiting
+from bundle.wheels import HELD, choose_wheels, download_wheels, read_requirements
+from bundle.work import REMOTE, STATE
+from lineup.config.params import nearest, parse, read
+from lineup.console import stage
+from lineup.errors import LineupError
+from lineup.files import write_atomic
+
+ROOT = Path(__file__).resolve().parents[2]
+PARAMS = Path("params.yaml")
+OUT = STATE / "bundle"
+PROGRAM = "there.pyz"
+# What the program is made of: standard library only.
+MODULES = {
+    lineup: ("__init__", "console", "errors", "files"),
+    bundle: ("__init__", "interpreter", "parts", "unpack", "work"),
+}
+ENTRY = "from bundle.unpack import main\nfrom lineup.console import stage\n\nstage(main)\n"
+# The packed copy has no git, and a cache of its own; its remote is the folder beside it that travels home.
+CONFIG = f"""[core]
+    no_scm = true
+[cache]
+    dir = cache
+['remote "{REMOTE}"']
+    url = ../../remote
+"""
+
+
+@dataclass
+class Needs:
+    """What the chosen runs need beside the repository's own files, and what to expect back."""
+
+    stages: dict[str, list[str]] = field(default_factory=dict)  # run: its stages
+    kept: dict[str, list[str]] = field(default_factory=dict)  # run: outs that a half-trained run goes on with
+    plain: dict[str, list[str]] = field(default_factory=dict)  # run: outs that DVC's cache does not hold
+    data: dict[str, str] = field(default_factory=dict)  # file of data: the stage that makes it
+
+
+def main(*words: str) -> None:
+    """Pack the runs that the command line names."""
+    asked = _parse(words)
+    runs, text = list(dict.fromkeys(asked.runs)), read(PARAMS)
+    waiting = choose_runs(runs, parse(text, PARAMS))
+    moved = move_waiting(text, waiting)
+    needs = find_needs(runs, moved)
+    check_state([run for run in runs if run not in waiting], needs)
+    tracked, (commit, changed) = list_tracked(), describe_commit()
+    with TemporaryDirectory() as temporary:
+        requirements = read_requirements(ROOT / "pyproject.toml")
+        if asked.wheels != "none":
+            held = HELD if asked.wheels == "dvc" else set[str]()
+            packages = choose_wheels(
+                requirements, ROOT / "requirements.txt", asked.python, asked.machine, held
+            )
+            download_wheels(packages, asked.python, asked.machine, Path(temporary))
+        facts = {
+            "kind": "runs",
+            "commit": commit,
+            "requirements": requirements,
+            "runs": {
+                run: {"stages": needs.stages[run], "kept": needs.kept[run], "plain": needs.plain[run]}
+                for run in runs
+            },
+        }
+        members = {f"repository/{name}": path for name, path in collect_files(runs, tracked, needs).items()}
+        members |= {
+            f"repository/{PARAMS}": moved.encode(),
+            "repository/.dvc/config.local": CONFIG.encode(),
+        }
+        members |= {f"wheels/{wheel.name}": wheel for wheel in list_files(Path(temporary))}
+        manifest = write_parts(sorted(members.items()), asked.out, asked.part_mb * MEGABYTE, facts)
+    write_atomic(asked.out / PROGRAM, write_program)
+    if changed:
+        print(f"note: files differ from commit {commit.rstrip('+')}; results will name {commit}")
+    size = sum(part.bytes for part in manifest.parts) / MEGABYTE
+    print(f"{asked.out}: {', '.join(runs)} in {len(manifest.parts)} parts, {size:,.0f} MB, with {PROGRAM}")
+    print(f"there: python {PROGRAM}; back here: make unbundle FROM=<the folder of results>")
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="make bundle", description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("runs", nargs="+", help="of params.yaml, under runs or waiting")
+    pythons = ("3.11", "3.12", "3.13")
+    parser.add_argument("--python", choices=pythons, default="3.12", help="the Python there (3.12)")
+    machines = ("x86_64", "aarch64")
+    parser.add_argument("--machine", choices=machines, default="x86_64", help="its processor (x86_64)")
+    choices = ("none", "dvc", "all")
+    parser.add_argument(
+        "--wheels", choices=choices, default="dvc", help="what it lacks: none, dvc or all (dvc)"
+    )
+    parser.add_argument("--part-mb", type=int, default=60, help="largest part, in MB (60)")
+    parser.add_argument("--out", type=Path, default=OUT, help=f"where the parts go ({OUT})")
+    asked = parser.parse_args(words)
+    if asked.part_mb < 1:
+        raise LineupError("--part-mb", str(asked.part_mb), "1 or more", "change it or leave it out")
+    return asked
+
+
+def choose_runs(runs: Iterable[str], params: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """Those of `runs` that wait. Raises LineupError for one that is not declared."""
+    declared = {**params["runs"], **params["waiting"]}
+    for run in runs:
+        if run not in declared:
+            raise LineupError("RUNS", f"no run {run!r}", "declared runs", nearest(run, declared))
+    return [run for run in runs if run in params["waiting"]]
+
+
+def find_needs(runs: Sequence[str], params: str) -> Needs:
+    """What dvc.yaml says of `runs` with the text `params` as params.yaml."""
+    needs = Needs()
+    with TemporaryDirectory() as temporary:
+        copy = Path(temporary)
+        (copy / ".dvc").mkdir()
+        (copy / ".dvc/config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
+        (copy / "dvc.yaml").write_bytes(Path("dvc.yaml").read_bytes())
+        (copy / PARAMS).write_text(params, encoding="utf-8")
+        # DVC names paths relative to the current folder.
+        with chdir(copy), Repo() as repo:
+            stages = {stage.addressing: stage for stage in repo.index.stages}
+    makers = {out.def_path: name for name, stage in stages.items() for out in stage.outs}
+    for run in runs:
+        needs.stages[run] = [f"{step}@{run}" for step in STEPS]
+        chosen: list[PipelineStage] = [stages[name] for name in needs.stages[run]]
+        outs = [out for stage in chosen for out in stage.outs]
+        needs.kept[run] = [out.def_path for out in outs if out.persist]
+        needs.plain[run] = [out.def_path for out in outs if not out.use_cache]
+        read = {
+            dep.def_path for stage in chosen for dep in stage.deps if not isinstance(dep, ParamsDependency)
+        }
+        own = {out.def_path for out in outs}
+        needs.data |= {path: makers[path] for path in read - own if path in makers}
+    return needs
+
+
+def check_state(started: Iterable[str], needs: Needs) -> None:
+    """Raise LineupError if data is not as dvc.lock says, or if one of the `started` runs is done already."""
+    with Repo() as repo:
+        # What is missing first: files made beside it are stale for its sake.
+        for path, maker in sorted(needs.data.items(), key=lambda item: (Path(item[0]).exists(), item)):
+            if not Path(path).exists() or _is_stale(repo, [maker]):
+                fix = f"dvc checkout {path}, or dvc repro {maker}"
+                raise LineupError(path, "not here, or not what dvc.lock says", "data up to date", fix)
+        for run in started:
+            if not _is_stale(repo, needs.stages[run]):
+                fix = f"leave it out, or remove models/{run} to train it again"
+                raise LineupError(f"RUNS: {run}", "up to date, nothing to do there", "runs to be done", fix)
+
+
+def _is_stale(repo: Repo, stages: Sequence[str]) -> bool:
+    """Whether a stage would be run, though not for want of a dependency: raw data may have gone."""
+    changes = list_changes(repo, stages)
+    return any((change.kind, change.how) != ("changed deps", "deleted") for change in changes)
+
+
+def list_tracked() -> list[Path]:
+    """The files of the repository as they stand: what git tracks, and new files that it does not ignore."""
+    said = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    return [path for path in map(Path, said.split("\0")) if path.is_file()]
+
+
+def describe_commit() -> tuple[str, bool]:
+    """The commit, with `+` where files differ from it, and whether they do."""
+    changed = bool(_git("status", "--porcelain"))
+    return _git("rev-parse", "--short=12", "HEAD").strip() + "+" * changed, changed
+
+
+def _git(*words: str) -> str:
+    try:
+        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
+        said = done.stderr.strip()
+    except OSError as error:
+        raise LineupError("git", str(error), "git", "install it") from error
+    if done.returncode:
+        raise LineupError(f"git {words[0]}", said, "a git repository", "run in the repository's root")
+    return done.stdout
+
+
+def collect_files(runs: Iterable[str], tracked: Iterable[Path], needs: Needs) -> dict[str, Content]:
+    """Where each file of the packed repository comes from, by its path there.
+
+    A half-trained run goes on with what came back from another machine, else with what is here.
+    """
+    found: dict[str, Content] = {str(path): path for path in tracked}
+    found |= {path: Path(path) for path in needs.data}
+    for run in runs:
+        unfinished = STATE / "unfinished" / run
+        kept = [Path(path) for path in needs.kept[run]] + [STATE / "checkpoints" / run]
+        found |= {str(file): file for path in kept for file in list_files(path)}
+        found |= {str(file.relative_to(unfinished)): file for file in list_files(unfinished)}
+    return found
+
+
+def write_program(path: Path) -> None:
+    """Write the program of the other machine: a zip file that Python runs."""
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as program:
+        program.writestr("__main__.py", ENTRY)
+        for package, names in MODULES.items():
+            [folder] = map(Path, package.__path__)
+            for name in names:
+                program.write(folder / f"{name}.py", f"{package.__name__}/{name}.py")
+
+
+if __name__ == "__main__":
+    stage(main)
