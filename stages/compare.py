@@ -1,48 +1,82 @@
 """Set all runs side by side: `python stages/compare.py`.
 
-In: what train and evaluate left of every run in params.yaml, and claims.csv.
-Out: metrics/comparison (csv, json, md), plots/comparison (accuracy.png, cost.png, curves.csv) and
-plots/report.html.
+In: what train and evaluate left of every run in params.yaml, preprocess' samples of each view, claims.csv
+and protocols.yaml.
+Out: metrics/comparison (csv, json, md), metrics/reproductions.csv, plots/comparison (accuracy.png, cost.png,
+and learning curves of each task) and plots/report.html.
 """
 
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
 from lineup.claims import read_claims
+from lineup.comparison import reproductions
+from lineup.comparison.curves import average_curves, format_curves
+from lineup.comparison.entry import Entry
 from lineup.comparison.pictures import draw_accuracy, draw_cost, write_png
+from lineup.comparison.protocols import resolve_protocols
 from lineup.comparison.report import format_report
-from lineup.comparison.results import read_results
-from lineup.comparison.table import average_curves, build_table, format_csv, format_curves, format_json
-from lineup.comparison.texts import format_markdown, print_table
-from lineup.config.params import load
+from lineup.comparison.results import read_pictures, read_results
+from lineup.comparison.table import build_table, format_csv, format_json, select_measured
+from lineup.comparison.tasks import TASKS
+from lineup.comparison.texts import format_markdown, print_tables
+from lineup.config.params import load, parse, read
+from lineup.config.schema import Params, Run
 from lineup.console import stage
 from lineup.files import write_text
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
+PROTOCOLS = Path("protocols.yaml")
 
 
 def main() -> None:
     """Compare the runs that params.yaml declares, never what happens to lie in a folder."""
     params = load()
     claims = read_claims(Path("claims.csv"))
-    datasets = {name: params.views[run.view].dataset for name, run in params.runs.items()}
-    results = read_results({name: (datasets[name], run.seeds) for name, run in params.runs.items()})
-    rows = {name: run.row for name, run in params.runs.items()}
-    waiting = {name: run.row for name, run in params.waiting.items()}
-    table = build_table(rows, waiting, results, claims)
-    curves = average_curves(results)
+    protocols = resolve_protocols(parse(read(PROTOCOLS), PROTOCOLS), claims, str(PROTOCOLS))
+    runs = {name: resolve_run(params, run) for name, run in params.runs.items()}
+    waiting = {name: resolve_run(params, run) for name, run in params.waiting.items()}
+    results = read_results(runs)
+    table = build_table(runs, waiting, results, claims, protocols)
+    claimed = reproductions.compare_claims(table, results, claims)
 
     write_text(METRICS / "comparison.csv", format_csv(table))
     write_text(METRICS / "comparison.json", format_json(table))
-    write_text(METRICS / "comparison.md", format_markdown(table))
-    write_text(PLOTS / "comparison/curves.csv", format_curves(curves))
-    write_png(draw_accuracy(table), PLOTS / "comparison/accuracy.png")
-    write_png(draw_cost(table), PLOTS / "comparison/cost.png")
-    write_text(PLOTS / "report.html", format_report(table, curves, results, claims))
+    write_text(METRICS / "comparison.md", format_markdown(table, claimed))
+    write_text(METRICS / "reproductions.csv", format_csv(claimed, reproductions.COLUMNS))
+    for name, task in TASKS.items():
+        curves = average_curves({run: results[run] for run in runs if runs[run].task == name}, task)
+        write_text(PLOTS / f"comparison/{name}_curves.csv", format_curves(curves, task))
+    classifiers = select_measured(table, "classification")
+    write_png(draw_accuracy(classifiers), PLOTS / "comparison/accuracy.png")
+    write_png(draw_cost(classifiers), PLOTS / "comparison/cost.png")
+    samples = {name: png for name, png in read_pictures(PLOTS / "samples").items() if name in params.views}
+    write_text(PLOTS / "report.html", format_report(table, claimed, results, samples))
     console = Console(width=100)
-    print_table(table, console)
+    print_tables(table, claimed, console)
     console.print(f"report: {PLOTS / 'report.html'}")
+
+
+def resolve_run(params: Params, run: Run) -> Entry:
+    """A run with the names in it replaced by what they stand for, each phase with all that holds in it."""
+    view = params.views[run.view]
+    model = params.models[run.family][run.model].model_dump()
+    recipe = params.recipes[run.recipe].model_dump()
+    phases = recipe.pop("phases")
+    settings: dict[str, Any] = {
+        "view": view.model_dump(),
+        "weights": params.weights[run.weights].model_dump(),
+        "model": {"family": run.family, **model},
+        "augment": params.augments[run.augment].model_dump(),
+        "recipe": {
+            **recipe,
+            "phases": [{"name": name, **recipe, **phase} for name, phase in phases.items()],
+        },
+        "tta": run.tta,
+    }
+    return Entry(run.row, run.task, view.dataset, run.seeds, settings)
 
 
 if __name__ == "__main__":

@@ -2,41 +2,49 @@
 
 In: models/RUN, and the two files of its view; this is the only stage that opens test.
 Out: metrics/runs, metrics/detail, metrics/latency (RUN.json), plots/confusion/RUN.csv,
-plots/predictions/RUN.png and data/predictions/RUN.safetensors.
+plots/pictures/RUN and data/predictions/RUN.safetensors.
 """
 
 import json
 from functools import partial
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
+
+import torch
 
 from lineup.config.params import load, pick
 from lineup.console import stage
-from lineup.data.pack import read_pack
+from lineup.data.pack import Pack, read_pack
 from lineup.environment import describe_environment
 from lineup.evaluation.cost import measure_cost, measure_latency
-from lineup.evaluation.pictures import draw_predictions
+from lineup.evaluation.pictures import draw_filters
 from lineup.evaluation.predictions import write_predictions
 from lineup.evaluation.saved import count_trainable, load_seed, read_facts
-from lineup.evaluation.scoring import Sample, SeedScores, choose_samples, collect_predictions, score_seed
+from lineup.evaluation.scoring import Sample, SeedScores, choose_samples, collect_kept, collect_predictions
 from lineup.evaluation.summary import confusion_csv, detail_run, summarize_run
+from lineup.evaluation.variations import draw_variations
 from lineup.files import write_text
 from lineup.inference import predict
 from lineup.runtime import choose_device, start
+from lineup.training.augment import augment, draw_epoch
 
 BATCH = 128
+EXAMPLES, EPOCHS_SHOWN = 10, 4
 
 
 def main(run: str) -> None:
     """Score every seed of `run` and write what was found."""
     params = load()
     entry = pick(params.runs, run, "runs")
-    folder = Path("models") / run
+    judge = import_module(f"lineup.judges.{entry.task}")
+    folder, view = Path("models") / run, Path("data/views") / entry.view
     facts = read_facts(folder)
     start(facts["threads"])
     device = choose_device(params.runtime.device)
-    view, classes = Path("data/views") / entry.view, facts["classes"]
-    samples = choose_samples(read_pack(view / "learn.safetensors"), read_pack(view / "test.safetensors"))
+    learn = read_pack(view / "learn.safetensors")
+    samples = choose_samples(learn, read_pack(view / "test.safetensors"))
     models = {seed: load_seed(folder, facts, seed, device) for seed in facts["seeds"]}
     apply = partial(
         predict,
@@ -45,34 +53,48 @@ def main(run: str) -> None:
         channels_last=facts["channels_last"],
         flip=entry.tta == "flip",
     )
+    in_batches = partial(apply, batch_size=BATCH)
 
     scores = {
-        seed: score_seed(partial(apply, model, batch_size=BATCH), samples, classes, f"{run} seed {seed}")
+        seed: judge.score_seed(in_batches, model, learn, samples, f"{run} seed {seed}")
         for seed, model in models.items()
     }
     model, images = models[facts["seeds"][0]], samples["test"].images
     trainable = count_trainable(folder, facts["seeds"][0])
     cost = {"trainable_parameters": trainable, **measure_cost(model, images[:1], device)}
-    write_scores(run, scores, samples, classes, cost)
+    write_scores(run, judge, scores, samples, learn.classes, cost)
+    pictures = Path("plots/pictures") / run
+    judge.draw(in_batches, model, scores[facts["seeds"][0]], samples, learn.classes, pictures)
+    draw_filters(model.net, pictures / "filters.png")
+    draw_augmentation(learn, params.augments[entry.augment].model_dump(), pictures / "augmented.png")
     latency = measure_latency(partial(apply, model), images, BATCH)
     write_json(f"metrics/latency/{run}.json", {**latency, "environment": describe_environment(device)})
 
 
+def draw_augmentation(learn: Pack, options: dict[str, Any], path: Path) -> None:
+    """Draw what augmentation makes of some training images, unless it leaves them as they are."""
+    places = torch.arange(EXAMPLES) * len(learn.ids) // EXAMPLES + len(learn.ids) // (2 * EXAMPLES)
+    images, ids, blank = learn.images[places], learn.ids[places], torch.tensor(learn.channel_mean)
+    draws = [draw_epoch(0, epoch, ids, options["flip"]) for epoch in range(EPOCHS_SHOWN)]
+    variations = [augment(images, draw, blank=blank, **options) for draw in draws]
+    if not all(torch.equal(varied, images) for varied in variations):
+        draw_variations(images, variations, path)
+
+
 def write_scores(
     run: str,
+    judge: ModuleType,
     scores: dict[int, SeedScores],
     samples: dict[str, Sample],
-    classes: list[str],
+    classes: tuple[str, ...],
     cost: dict[str, int],
 ) -> None:
-    """Write everything that is the same whenever the same weights are scored."""
+    """Write every figure that is the same whenever the same weights are scored."""
     predictions = collect_predictions(scores, samples, classes)
-    write_predictions(predictions, Path(f"data/predictions/{run}.safetensors"))
-    write_json(f"metrics/runs/{run}.json", summarize_run(scores, len(samples["test"].ids), cost))
-    write_json(f"metrics/detail/{run}.json", detail_run(scores, predictions))
+    write_predictions(predictions, Path(f"data/predictions/{run}.safetensors"), collect_kept(scores))
+    write_json(f"metrics/runs/{run}.json", summarize_run(scores, len(samples["test"].ids), cost, judge))
+    write_json(f"metrics/detail/{run}.json", detail_run(scores, predictions, judge))
     write_text(Path(f"plots/confusion/{run}.csv"), confusion_csv(scores, classes))
-    first_seed = predictions.splits["test"].probabilities[0]
-    draw_predictions(samples["test"], first_seed, classes, Path(f"plots/predictions/{run}.png"))
 
 
 def write_json(path: str, figures: dict[str, Any]) -> None:

@@ -1,7 +1,8 @@
 """Give a dataset the colour, size, split and normalisation of a view.
 
 In: data/raw/<dataset>.safetensors and the view's entry in params.yaml.
-Out: data/views/<view>/learn.safetensors (train and validation) and test.safetensors.
+Out: data/views/<view>/learn.safetensors (train and validation) and test.safetensors, and
+plots/samples/<view>.png.
 """
 
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 from lineup.config.params import load, pick
 from lineup.console import stage
 from lineup.data.pack import write_pack
+from lineup.data.pictures import draw_classes
 from lineup.data.records import read_records
 from lineup.data.view import pack_view
 
@@ -20,6 +22,7 @@ def main(view: str) -> None:
     learn, test = pack_view(records, **entry.model_dump(exclude={"dataset"}))
     write_pack(learn, Path(f"data/views/{view}/learn.safetensors"))
     write_pack(test, Path(f"data/views/{view}/test.safetensors"))
+    draw_classes(learn, Path(f"plots/samples/{view}.png"))
 
 
 if __name__ == "__main__":

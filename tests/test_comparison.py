@@ -1,125 +1,29 @@
-import csv
 import json
 import math
-import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up import compare, declare, learn, make_project, make_results, put, read_csv
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from PIL import Image
 
+from lineup.comparison.curves import count_common_epochs
+from lineup.comparison.figures import format_count, format_figure, is_smaller_better, name_metric
 from lineup.comparison.pictures import draw_accuracy, draw_cost, find_front, write_png
 from lineup.comparison.table import COLUMNS
-from lineup.comparison.texts import format_count
 from lineup.errors import LineupError
-
-ROOT = Path(__file__).parents[1]
-CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
-# run: (row, seeds, validation accuracy, latency in ms)
-RUNS: dict[str, tuple[str | None, list[int], float, float]] = {
-    "b1": ("B1", [0], 0.61, 0.4),
-    "d3": ("D3", [0, 1, 2], 0.74, 0.62),
-    "d3_fp32": ("D3", [0, 1, 2], 0.743, 0.61),
-    "resnet18_e1": ("E1", [0], 0.89, 6.2),
-    "own": (None, [5, 6], 0.70, 0.64),
-}
-HEAD = """\
-runtime: {device: cpu, channels_last: true}
-datasets: {cifar10: {source: cifar10}}
-views: {rgb: {dataset: cifar10, color: rgb, size: 32, validation: 0.2, split_seed: 0, normalize: unit}}
-weights: {random: {source: none}}
-models: {mlp: {small: {layers: [8], dropout: 0.0}}}
-augments:
-  none: {flip: false, crop: 0, rotate: 0.0, shift: [0.0, 0.0], fill: zeros, cutout: 0,
-    jitter: [0.0, 0.0, 0.0, 0.0]}
-recipes:
-  short: {epochs: 1, batch_size: 8, optimizer: sgd, lr: 0.1, momentum: 0.0, weight_decay: 0.0,
-    schedule: {name: constant}, smoothing: 0.0, ema: 0.0, patience: 0, keep: last, precision: fp32,
-    threads: 1, trainable: all, phases: {}}
-"""
-
-
-def declare(runs: dict[str, tuple[str | None, list[int]]], waiting: dict[str, str]) -> str:
-    """A params.yaml with these runs {name: (row, seeds)} and waiting ones {name: row}."""
-    entry = "{{row: {}, view: rgb, weights: random, task: classification, family: mlp, model: small, "
-    entry += "augment: none, recipe: short, seeds: {}, tta: none}}"
-    lines = [f"  {name}: " + entry.format(row or "null", seeds) for name, (row, seeds) in runs.items()]
-    queue = [f"  {name}: " + entry.format(row, [0]) for name, row in waiting.items()]
-    return HEAD + "\n".join(["runs:", *lines, "waiting:" if queue else "waiting: {}", *queue]) + "\n"
-
-
-def put(folder: Path, path: str, content: Any) -> None:
-    target = folder / path
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(content if isinstance(content, str) else json.dumps(content))
-
-
-def make_results(folder: Path, run: str, seeds: list[int], val: float, latency: float) -> None:
-    """Results of a made-up run in the form of train and evaluate."""
-    test, keys = round(val - 0.004, 6), [str(seed) for seed in seeds]
-    metrics = {"val_accuracy": val, "val_loss": 0.9, "test_accuracy": test, "test_low": test - 0.009}
-    metrics |= {"test_high": test + 0.009, "test_loss": 0.95, "macro_precision": test, "macro_recall": test}
-    metrics |= {"macro_f1": test - 0.001, "train_accuracy": val + 0.05, "train_loss": 0.8, "gap": 0.05}
-    metrics |= {"parameters": 622_282, "trainable_parameters": 621_322, "macs": 6_300_000}
-    put(folder, f"metrics/runs/{run}.json", metrics)
-    sd = 0.002 if len(seeds) > 1 else None
-    detail: dict[str, Any] = {"images": {"val": 10, "test": 10}, "ids": {"val": "ab", "test": "cd"}}
-    detail |= {"seeds": dict.fromkeys(keys, metrics), "sd": {"val_accuracy": sd, "test_accuracy": sd}}
-    detail["per_class"] = {
-        n: {"precision": test, "recall": test, "f1": test, "support": 1000} for n in CLASSES
-    }
-    put(folder, f"metrics/detail/{run}.json", detail)
-    put(
-        folder,
-        f"metrics/latency/{run}.json",
-        {"latency_ms": latency, "batch_images_per_second": 900 / latency},
-    )
-    environment = {"torch": "2.15", "device": "cpu", "threads": 2, "commit": f"c0ffee-{run}"}
-    training = {"epochs": 10, "seconds_per_epoch": 9.1, "images_per_second": 4400.0, "device": "cpu"}
-    training |= {"precision": "bf16", "seeds": {key: {"environment": environment} for key in keys}}
-    put(folder, f"metrics/training/{run}.json", training)
-    rows = ["seed,phase,epoch,lr,train_loss,train_accuracy,val_loss,val_accuracy,best"]
-    for seed in seeds:
-        for epoch in range(1, 11):
-            reached = val - 0.4 * math.exp(-epoch / 3) + 0.004 * (seed - seeds[0])
-            rows.append(
-                f"{seed},all,{epoch},0.1,{1.6 - reached},{reached + 0.02},{1.7 - reached},{reached},0"
-            )
-    put(folder, f"plots/curves/{run}.csv", "\n".join(rows) + "\n")
-    cells = [
-        f"{a},{p},{700 if a == p else i * j % 61}"
-        for i, a in enumerate(CLASSES)
-        for j, p in enumerate(CLASSES)
-    ]
-    put(folder, f"plots/confusion/{run}.csv", "\n".join(["actual,predicted,count", *cells]) + "\n")
-    (folder / "plots/predictions").mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (64, 48), "teal").save(folder / f"plots/predictions/{run}.png")
-
-
-def make_project(folder: Path) -> None:
-    """A folder in which every stage before compare has run."""
-    (folder / "claims.csv").write_bytes((ROOT / "claims.csv").read_bytes())
-    declared = {run: (row, seeds) for run, (row, seeds, _, _) in RUNS.items()}
-    (folder / "params.yaml").write_text(declare(declared, {"swin": "A9", "vgg16": "B12"}))
-    for run, (_, seeds, val, latency) in RUNS.items():
-        make_results(folder, run, seeds, val, latency)
-
-
-def compare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
-    """Run the stage in `folder` and return the rows of metrics/comparison.csv."""
-    monkeypatch.chdir(folder)
-    runpy.run_path(str(ROOT / "stages/compare.py"))["main"]()
-    with (folder / "metrics/comparison.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     make_project(tmp_path)
     return tmp_path
+
+
+# --- the table ---------------------------------------------------------------------------------------------
 
 
 def test_columns_begin_with_the_promised_ones() -> None:
@@ -130,19 +34,35 @@ def test_columns_begin_with_the_promised_ones() -> None:
     promised += "latency_ms,device"
     assert list(COLUMNS[:19]) == promised.split(",")
     assert len(set(COLUMNS)) == len(COLUMNS)
+    assert {"task", "protocol", "val_mse", "test_ssim", "probe_test_accuracy"} < set(COLUMNS)
 
 
-def test_measured_by_validation_then_waiting_then_rows_without_a_run(
+def test_measured_by_task_then_waiting_then_rows_without_a_run(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = compare(project, monkeypatch)
-    assert [row["run"] for row in rows[:7]] == ["resnet18_e1", "d3_fp32", "d3", "own", "b1", "swin", "vgg16"]
-    assert [row["status"] for row in rows] == ["measured"] * 5 + ["not run yet"] * (len(rows) - 5)
-    assert {row["run"] for row in rows[7:]} == {""}
-    undeclared = [row["row"] for row in rows[7:]]
+    measured = ["resnet18_e1", "d3_fp32", "d3", "own", "b1", "cae_wide", "cae"]
+    assert [row["run"] for row in rows[:9]] == [*measured, "swin", "vgg16"]
+    assert [row["task"] for row in rows[:7]] == ["classification"] * 5 + ["reconstruction"] * 2
+    assert [row["status"] for row in rows] == ["measured"] * 7 + ["not run yet"] * (len(rows) - 7)
+    assert {row["run"] for row in rows[9:]} == {""}
+    undeclared = [row["row"] for row in rows[9:]]
     assert "A1" in undeclared
-    assert not {"D3", "E1", "B1", "A9", "B12"} & set(undeclared)
+    assert not {"D3", "E1", "B1", "A6", "A8", "A9", "B12"} & set(undeclared)
     assert json.loads((project / "metrics/comparison.json").read_text())[0]["run"] == "resnet18_e1"
+
+
+def test_a_task_leaves_the_columns_of_others_empty(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = {row["run"]: row for row in compare(project, monkeypatch)}
+    assert (rows["cae_wide"]["val_mse"], rows["cae_wide"]["test_psnr"]) == ("0.0007", "30.9")
+    assert rows["cae_wide"]["val_accuracy"] == rows["cae_wide"]["test_low"] == ""
+    assert rows["d3"]["val_mse"] == rows["d3"]["probe_test_accuracy"] == ""
+    assert (rows["cae_wide"]["gap"], rows["d3"]["gap"]) == ("2e-05", "0.05")
+    assert (rows["cae_wide"]["test_sd"], rows["cae"]["test_sd"], rows["d3"]["test_sd"]) == (
+        "0.002",
+        "",
+        "0.002",
+    )
 
 
 def test_claims_stand_beside_the_figure_they_are_about(
@@ -152,16 +72,10 @@ def test_claims_stand_beside_the_figure_they_are_about(
     assert (rows["d3"]["claimed_metric"], rows["d3"]["claimed"]) == ("test_accuracy", "0.6709")
     assert float(rows["d3"]["difference"]) == pytest.approx(0.736 - 0.6709)
     assert float(rows["b1"]["difference"]) == pytest.approx(0.61 - 0.5747)
+    assert float(rows["cae_wide"]["difference"]) == pytest.approx(0.00071 - 0.000754)
     assert rows["own"]["claimed"] == rows["own"]["difference"] == rows["own"]["row"] == ""
+    assert rows["own"]["protocol"] == ""
     assert (rows["swin"]["claimed"], rows["vgg16"]["claimed"]) == ("", "0.75")
-
-
-def test_curves_are_means_over_seeds(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compare(project, monkeypatch)
-    with (project / "plots/comparison/curves.csv").open(newline="") as file:
-        rows = [row for row in csv.DictReader(file) if row["run"] == "d3" and row["split"] == "validation"]
-    assert [int(row["epoch"]) for row in rows] == list(range(1, 11))
-    assert float(rows[0]["accuracy"]) == pytest.approx(0.74 - 0.4 * math.exp(-1 / 3) + 0.004, abs=1e-6)
 
 
 def test_runs_come_from_params_never_from_folders(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,13 +85,31 @@ def test_runs_come_from_params_never_from_folders(project: Path, monkeypatch: py
     assert "D3" in [row["row"] for row in rows[1:]]
 
 
+def test_a_row_that_no_report_has_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "params.yaml").write_text(declare({"b1": ("B99", [0])}, {}))
+    with pytest.raises(LineupError, match=r"run b1: row: B99; expected a row of claims\.csv"):
+        compare(project, monkeypatch)
+
+
+# --- results that do not belong together -------------------------------------------------------------------
+
+
 def test_missing_results_are_refused_by_name(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "metrics/runs/d3.json").unlink()
     (project / "plots/curves/own.csv").unlink()
     with pytest.raises(LineupError) as error:
         compare(project, monkeypatch)
-    assert "d3 has no metrics/runs/d3.json; own has no plots/curves/own.csv" in str(error.value)
+    assert "d3 has no metrics/runs/d3.json; own has no plots/curves/own.csv; expected" in str(error.value)
     assert not (project / "metrics/comparison.csv").exists()
+
+
+def test_only_the_first_missing_results_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_project(tmp_path)
+    (tmp_path / "metrics").rename(tmp_path / "gone")
+    with pytest.raises(LineupError) as error:
+        compare(tmp_path, monkeypatch)
+    assert "b1 has no metrics/latency/b1.json; and 25 more; expected" in str(error.value)
+    assert len(str(error.value)) < 240
 
 
 def test_other_seeds_than_declared_are_refused_by_name(
@@ -201,9 +133,9 @@ def test_runs_tested_on_other_images_are_refused(project: Path, monkeypatch: pyt
         compare(project, monkeypatch)
 
 
-def test_a_row_that_no_report_has_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (project / "params.yaml").write_text(declare({"b1": ("B99", [0])}, {}))
-    with pytest.raises(LineupError, match=r"run b1: row: B99; expected a row of claims\.csv"):
+def test_a_run_without_pictures_is_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (project / "plots/pictures/own/predictions.png").unlink()
+    with pytest.raises(LineupError, match="plots/pictures/own: no pictures"):
         compare(project, monkeypatch)
 
 
@@ -213,15 +145,52 @@ def test_damaged_results_are_refused(project: Path, monkeypatch: pytest.MonkeyPa
         compare(project, monkeypatch)
 
 
+# --- learning curves ---------------------------------------------------------------------------------------
+
+
+def test_curves_are_means_over_seeds_as_far_as_all_have_come(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(project, monkeypatch)
+    lines = read_csv(project / "plots/comparison/classification_curves.csv")
+    assert list(lines[0]) == ["run", "split", "epoch", "accuracy", "loss"]
+    rows = [row for row in lines if row["run"] == "d3" and row["split"] == "validation"]
+    # The three seeds reach epochs 10, 9 and 8.
+    assert [int(row["epoch"]) for row in rows] == list(range(1, 9))
+    assert float(rows[0]["accuracy"]) == pytest.approx(0.74 - 0.4 * math.exp(-1 / 3) + 0.004, abs=1e-6)
+
+
+def test_curves_of_a_task_have_its_quantities(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare(project, monkeypatch)
+    rows = read_csv(project / "plots/comparison/reconstruction_curves.csv")
+    assert list(rows[0]) == ["run", "split", "epoch", "loss", "psnr"]
+    assert {row["run"] for row in rows} == {"cae", "cae_wide"}
+    loss = float(learn(0, 0.0011, autoencoder=True)[0].split(",")[5])
+    assert float(rows[0]["loss"]) == pytest.approx(loss, abs=1e-6)
+
+
+def test_epochs_in_common_are_those_of_the_seed_that_stopped_first() -> None:
+    reached = [(0, 1), (0, 2), (0, 3), (1, 1), (1, 2)]
+    assert count_common_epochs([{"seed": str(seed), "epoch": str(epoch)} for seed, epoch in reached]) == 2
+
+
+# --- what people read --------------------------------------------------------------------------------------
+
+
 def test_terminal_shows_runs_in_100_columns_and_the_report(
     project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     compare(project, monkeypatch)
-    lines = capsys.readouterr().out.splitlines()
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert max(map(len, lines)) <= 100
-    assert any(line.strip().startswith("resnet18_e1") and "0.8860 ±0.0090" in line for line in lines)
-    assert any(line.strip().startswith("swin") and "not run yet" in line for line in lines)
-    assert lines[-1] == "report: plots/report.html"
+    assert any(line.startswith("resnet18_e1 E1 0.8900 0.8860 ±0.0090") for line in lines)
+    assert any(line.startswith("cae_wide A8 0.000700 0.000710 30.90 0.5234") for line in lines)
+    assert any(line.startswith("D3 test accuracy 0.6709 (test) 0.7390 +0.0681") for line in lines)
+    assert "Declared, not run yet: swin (A9), vgg16 (B12)." in lines
+    assert lines[-2:] == [
+        "37 rows of the reports have no result yet: metrics/reproductions.csv",
+        "report: plots/report.html",
+    ]
 
 
 def test_terminal_cuts_nothing_but_long_names(
@@ -231,37 +200,55 @@ def test_terminal_cuts_nothing_but_long_names(
     make_results(project, name, [0], 0.9, 12.25)
     (project / "params.yaml").write_text(declare({name: ("D3", [0])}, {}))
     compare(project, monkeypatch)
-    line = next(line for line in capsys.readouterr().out.splitlines() if "resnet18_with" in line)
-    assert len(line) <= 100
-    cells = ["D3", "test 0.6709", "0.9000", "0.8960 ±0.0090", "+0.2251", "622K", "9.1", "12.2"]
-    assert " ".join(line.split()).endswith(" ".join(["…", *cells]))
+    lines = [line for line in capsys.readouterr().out.splitlines() if "resnet18_with" in line]
+    assert max(map(len, lines)) <= 100
+    run, claim = (" ".join(line.split()) for line in lines)
+    assert run.endswith("… D3 0.9000 0.8960 ±0.0090 622K 9.1 12.2")
+    assert claim.startswith("D3 test accuracy 0.6709 (test) 0.8960 +0.2251 ")
+    assert claim.endswith(" departures resnet18_with_a_name_…")
 
 
-def test_markdown_has_one_line_a_run(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_markdown_has_a_table_a_task_and_one_of_claims(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     compare(project, monkeypatch)
-    lines = (project / "metrics/comparison.md").read_text().splitlines()
-    table = [line for line in lines if line.startswith("|")]
-    assert len(table) == 2 + 7
-    assert len({line.count("|") for line in table}) == 1
-    assert table[3].startswith("| d3_fp32 | D3 | test 0.6709 | 0.7430 | 0.7390 ±0.0090 | +0.0681 |")
+    text = (project / "metrics/comparison.md").read_text()
+    tables = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
+    # Row D3 has two runs: its claim stands there twice.
+    assert [len(table) - 2 for table in tables] == [5, 2, 42 + 1]
+    for table in tables:
+        assert len({line.count("|") for line in table}) == 1
+    assert tables[0][3].startswith("| d3_fp32 | D3 | 0.7430 | 0.7390 ±0.0090 | 0.7380 | 622K |")
+    assert tables[1][2].startswith("| cae_wide | A8 | 0.000700 | 0.000710 | 30.90 | 0.9456 | 0.5234 |")
+    assert not any("|  |" in line.replace("|  | 0", "|") for line in tables[0][2:5])
+    assert "Declared, not run yet: swin (A9), vgg16 (B12)." in text
+
+
+def test_markdown_without_claimed_rows_has_no_table_of_claims(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (project / "params.yaml").write_text(declare({"own": (None, [5, 6])}, {}))
+    compare(project, monkeypatch)
+    text = (project / "metrics/comparison.md").read_text()
+    assert "Classification" in text
+    assert "claims" not in text
+    assert "Reconstruction" not in text
 
 
 def test_a_second_comparison_gives_the_same_bytes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    names = [
-        "metrics/comparison.csv",
-        "metrics/comparison.json",
-        "metrics/comparison.md",
-        "plots/report.html",
-    ]
-    names += [f"plots/comparison/{name}" for name in ("accuracy.png", "cost.png", "curves.csv")]
     compare(project, monkeypatch)
-    before = {name: (project / name).read_bytes() for name in names}
+    made = [*project.glob("metrics/*.*"), *project.glob("plots/comparison/*"), project / "plots/report.html"]
+    assert len(made) == 4 + 4 + 1
+    before = {path: path.read_bytes() for path in made}
     compare(project, monkeypatch)
-    assert {name: (project / name).read_bytes() for name in names} == before
+    assert {path: path.read_bytes() for path in made} == before
+
+
+# --- pictures and figures ----------------------------------------------------------------------------------
 
 
 def point(run: str, latency: float, accuracy: float) -> dict[str, Any]:
-    entry: dict[str, Any] = {**dict.fromkeys(COLUMNS), "run": run, "row": "", "status": "measured"}
+    entry: dict[str, Any] = {**dict.fromkeys(COLUMNS), "run": run, "row": ""}
     low, high = accuracy - 0.01, accuracy + 0.01
     return entry | {"latency_ms": latency, "test_accuracy": accuracy, "test_low": low, "test_high": high}
 
@@ -286,7 +273,7 @@ def test_labels_of_crowded_runs_do_not_overlap() -> None:
 
 
 def label_boxes(figure: Figure) -> list[Any]:
-    FigureCanvasAgg(figure).draw()
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
     notes = [child for child in figure.axes[0].get_children() if isinstance(child, Annotation)]
     return [super(Annotation, note).get_window_extent() for note in notes]
 
@@ -305,3 +292,21 @@ def test_pictures_of_no_run_and_of_one_are_drawn(tmp_path: Path) -> None:
 )
 def test_counts_are_short(number: float, text: str) -> None:
     assert format_count(number) == text
+
+
+@pytest.mark.parametrize(
+    ("metric", "text", "name", "smaller"),
+    [
+        ("test_accuracy", "+0.1235", "test accuracy", False),
+        ("val_loss", "+0.1235", "validation loss", True),
+        ("test_mse", "+0.123457", "test MSE", True),
+        ("test_psnr", "+0.12", "test PSNR", False),
+        ("latency_ms", "+0.123", "latency ms", True),
+    ],
+)
+def test_figures_have_the_digits_and_the_direction_of_their_metric(
+    metric: str, text: str, name: str, smaller: bool
+) -> None:
+    assert format_figure(metric, 0.1234567, "+") == text
+    assert name_metric(metric) == name
+    assert is_smaller_better(metric) is smaller

@@ -27,7 +27,7 @@ MODULES = sorted((SRC / "lineup").rglob("*.py"))
 
 # From the top down: a part may import what stands on lower floors, never beside or above it.
 FLOORS = (
-    {"comparison"},
+    {"comparison", "judges"},
     {"evaluation", "training", "sources"},
     {"tasks", "inference", "precision"},
     {"models"},
@@ -36,7 +36,7 @@ FLOORS = (
     {"console", "files"},
     {"errors"},
 )
-HEAVY = {"timm": {"lineup.models.timm"}, "torchvision": set()}
+HEAVY = {"timm": {"lineup.models.timm"}, "torchvision": {"lineup.models.torchvision"}}
 
 # The file that says that params.yaml has been checked: stages wait for it, none reads it.
 GATE = "data/params.valid"
@@ -138,7 +138,7 @@ def choose(name: str) -> dict[str, str]:
         return {"lineup.sources": PARAMS.datasets[key].source}
     if group in ("train", "evaluate"):
         run = PARAMS.runs[key]
-        return {"lineup.tasks": run.task, "lineup.models": run.family}
+        return {"lineup.tasks": run.task, "lineup.judges": run.task, "lineup.models": run.family}
     return {}
 
 

@@ -26,7 +26,7 @@ def test_params_may_name_exactly_the_optimizers_that_are_there() -> None:
     [
         ("sgd", optim.SGD, {"momentum": 0.9, "nesterov": False}),
         ("nesterov", optim.SGD, {"momentum": 0.9, "nesterov": True}),
-        ("rmsprop", optim.RMSprop, {"alpha": 0.9, "eps": 1e-7}),
+        ("rmsprop", optim.RMSprop, {"alpha": 0.9, "eps": 1e-7**0.5}),
         ("adam", optim.Adam, {"betas": (0.9, 0.999), "decoupled_weight_decay": False}),
         ("adamw", optim.AdamW, {"betas": (0.9, 0.999), "decoupled_weight_decay": True}),
     ],

@@ -121,6 +121,7 @@ def test_any_numbers_are_handed_over_unchanged(seed: int) -> None:
         data["recipes"]["d3"][key] = make(draw)
     data["augments"]["none"]["jitter"] = [draw.randint(0, 9), draw.random(), 0, draw.uniform(0, 0.5)]
     data["runs"]["d3"]["seeds"] = draw.sample(range(2**32), 5)
+    del data["waiting"]["a6"]  # reconstruction refuses smoothing
     assert check(copy.deepcopy(data), FILE).model_dump() == data
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 
 from lineup.errors import LineupError
 from lineup.evaluation.predictions import (
@@ -15,6 +15,8 @@ from lineup.evaluation.predictions import (
     refuse_unaligned,
     write_predictions,
 )
+
+KEPT = {"test.mse": torch.rand(2, 7)}
 
 
 def made_up() -> Predictions:
@@ -32,11 +34,12 @@ def made_up() -> Predictions:
 
 def test_what_is_written_is_read_and_its_bytes_repeat(tmp_path: Path) -> None:
     predictions = made_up()
-    write_predictions(predictions, tmp_path / "a.safetensors")
-    write_predictions(predictions, tmp_path / "b.safetensors")
+    write_predictions(predictions, tmp_path / "a.safetensors", KEPT)
+    write_predictions(predictions, tmp_path / "b.safetensors", KEPT)
     assert (tmp_path / "a.safetensors").read_bytes() == (tmp_path / "b.safetensors").read_bytes()
     read = read_predictions(tmp_path / "a.safetensors")
     assert (read.seeds, read.classes) == ((0, 4), ("a", "b", "c"))
+    assert torch.equal(load_file(tmp_path / "a.safetensors")["test.mse"], KEPT["test.mse"])
     for split, answers in predictions.splits.items():
         for name in ("ids", "labels", "probabilities"):
             assert torch.equal(getattr(read.splits[split], name), getattr(answers, name))
@@ -44,7 +47,7 @@ def test_what_is_written_is_read_and_its_bytes_repeat(tmp_path: Path) -> None:
 
 def test_ids_that_were_exchanged_are_refused(tmp_path: Path) -> None:
     path = tmp_path / "d3.safetensors"
-    write_predictions(made_up(), path)
+    write_predictions(made_up(), path, {})
     with safe_open(path, "pt") as file:
         metadata = file.metadata()
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118

@@ -2,7 +2,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from test_comparison import compare, make_project
+from made_up import compare, make_project
 
 from lineup.comparison.report import compare_environments, find_worst
 from lineup.comparison.results import Result
@@ -49,13 +49,14 @@ def test_page_is_well_formed(page: Reader) -> None:
     assert page.open == []
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
-    assert len(links) == 6
+    assert len(links) == 7
     assert {f"#{name}" for name in ids} >= set(links)
 
 
 def test_page_needs_nothing_beside_it(page: Reader) -> None:
     sources = [a["src"] for _, a in page.tags if "src" in a]
-    assert len(sources) == 5
+    # One of each classifier, three of each autoencoder, and the samples of the one declared view.
+    assert len(sources) == 5 + 2 * 3 + 1
     assert all(source and source.startswith("data:image/png;base64,") for source in sources)
     assert not any(tag in ("link", "iframe") for tag, _ in page.tags)
     links = [value or "" for _, a in page.tags for key, value in a.items() if key.endswith("href")]
@@ -69,13 +70,19 @@ def test_page_holds_every_run_claim_and_picture(page: Reader) -> None:
         "0.8860",
         "0.6709",
         "+0.0651",
+        "-0.000044",
         "swin (A9)",
+        "Swin Transformer (given up)",
+        "recipe.optimizer",
+        "Filters of the first layer",
+        "digits",
         "taken for",
         "c0ffee-own",
     ):
         assert expected in text
-    assert sum(tag == "svg" for tag, _ in page.tags) == 4
-    assert sum(a.get("class") == "matrix" for _, a in page.tags) == 5
+    # Accuracy, cost and error, two overlays of curves a task, and the curves of each run.
+    assert sum(tag == "svg" for tag, _ in page.tags) == 3 + 2 * 2 + 7
+    assert sum(a.get("class") == "matrix" for _, a in page.tags) == 7
 
 
 def test_page_suits_phones_and_dark_rooms(page: Reader) -> None:
@@ -104,7 +111,7 @@ def test_worst_confusions_come_first_with_their_share() -> None:
 def test_environments_are_split_into_common_and_differing() -> None:
     facts = {"x": {"torch": "2", "commit": "1"}, "y": {"torch": "2", "commit": "2", "gpu": "z"}}
     results = {
-        run: Result({}, {}, {}, {"seeds": {"0": {"environment": facts[run]}}}, [], [], b"") for run in facts
+        run: Result({}, {}, {}, {"seeds": {"0": {"environment": facts[run]}}}, [], [], {}) for run in facts
     }
     common, differing = compare_environments(results)
     assert common == {"torch": "2"}

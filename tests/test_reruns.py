@@ -13,7 +13,8 @@ from pipeline import ROOT, TINY, Pipeline, list_stages
 
 from lineup.training.checkpoint import only_trainer
 
-RUNS = ("dense", "long", "conv")
+CLASSIFIERS = ("dense", "long", "conv")
+RUNS = (*CLASSIFIERS, "coder")
 RESULTS = ("models", "metrics", "plots", "data")
 ENTRY = (
     "{row: null, view: digits, weights: random, task: classification, family: mlp, model: dense,"
@@ -47,9 +48,13 @@ CODE = {
     "src/lineup/comparison/texts.py": {"compare"},
     "src/lineup/comparison/report.html": {"compare"},
     "claims.csv": {"validate", "compare"},
+    "protocols.yaml": {"compare"},
     "src/lineup/evaluation/quality.py": evaluate(*RUNS),
-    "src/lineup/training/augment.py": train(*RUNS),
-    "src/lineup/tasks/classification.py": train(*RUNS),
+    "src/lineup/training/augment.py": train(*RUNS) | evaluate(*RUNS),
+    "src/lineup/judges/classification/pictures.py": evaluate(*CLASSIFIERS),
+    "src/lineup/judges/reconstruction/probe.py": evaluate("coder"),
+    "src/lineup/tasks/classification.py": train(*CLASSIFIERS),
+    "src/lineup/tasks/reconstruction.py": train("coder"),
     "src/lineup/models/cnn.py": train("conv") | evaluate("conv"),
     "src/lineup/models/timm.py": set(),
     "src/lineup/data/view.py": {"preprocess@digits"},
@@ -63,6 +68,15 @@ def test_a_change_in_code_reaches_what_runs_it(pipeline: Pipeline, name: str, ex
     assert pipeline.stale() == set()
     pipeline.append(name, "\n")
     assert pipeline.stale() == expected
+
+
+def test_a_change_in_an_optimizer_trains_only_what_uses_it(pipeline: Pipeline) -> None:
+    pipeline.append("src/lineup/training/optimizers/sgd.py")
+    pipeline.append("src/lineup/training/freeze.py")
+    done = pipeline.call("dvc", "repro", "--single-item", "train@dense", "train@long")
+    assert list_stages(done.stdout) == ["train@dense", "train@long"]
+    assert "dense seed 0: kept" in done.stdout
+    assert "long seed 0: kept" not in done.stdout
 
 
 def test_a_recipe_reaches_its_runs(pipeline: Pipeline) -> None:
@@ -90,7 +104,8 @@ def test_a_removed_run_leaves_the_comparison(pipeline: Pipeline) -> None:
         "".join(line for line in lines if not line.startswith("  conv: {row"))
     )
     assert pipeline.repro() == ["validate", "compare"]
-    assert read_table(pipeline) == {"dense": "measured", "long": "measured", "later": "not run yet"}
+    left = dict.fromkeys(("dense", "long", "coder"), "measured")
+    assert read_table(pipeline) == {**left, "later": "not run yet"}
 
 
 def test_a_new_seed_keeps_the_others(pipeline: Pipeline) -> None:
@@ -155,7 +170,8 @@ def test_two_fresh_workspaces_agree_to_the_byte(finished: Pipeline, tmp_path: Pa
     for name in (
         "data/predictions/conv.safetensors",
         "plots/confusion/conv.csv",
-        "plots/predictions/conv.png",
+        "plots/pictures/conv/predictions.png",
+        "plots/pictures/conv/filters.png",
     ):
         assert other.path(name).read_bytes() == finished.path(name).read_bytes()
 

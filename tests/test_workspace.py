@@ -14,6 +14,7 @@ from lineup.errors import LineupError
 FILES = {
     "dvc.yaml": "stages: {}\n",
     "claims.csv": "row\n",
+    "protocols.yaml": "rows: {}\n",
     ".dvcignore": "__pycache__\n",
     ".dvc/config": "[core]\n    analytics = false\n",
     ".dvc/config.local": "[cache]\n    dir = /elsewhere\n",
@@ -29,6 +30,7 @@ FILES = {
 LAID_OUT = {
     "dvc.yaml",
     "claims.csv",
+    "protocols.yaml",
     ".dvcignore",
     ".dvc/config",
     ".dvc/plots/curves.json",

@@ -17,7 +17,7 @@ from lineup.errors import LineupError
 from lineup.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = (".dvcignore", "claims.csv", "dvc.yaml")
+FILES = (".dvcignore", "claims.csv", "dvc.yaml", "protocols.yaml")
 FOLDERS = (".dvc/plots", "src", "stages")
 # What running leaves beside the code; the same names stand in .dvcignore.
 LEFTOVERS = ("__pycache__", "*.egg-info")

@@ -1,7 +1,7 @@
-"""The table as pictures: accuracy with intervals, accuracy against latency, learning curves."""
+"""Measured runs as pictures: accuracy with intervals, error, accuracy against latency, learning curves."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -16,12 +16,15 @@ from matplotlib.text import Text
 from matplotlib.ticker import LogLocator, MaxNLocator
 from matplotlib.transforms import Bbox
 
-from lineup.comparison.table import MEASURED, Row
+from lineup.comparison.figures import format_figure, name_metric
+from lineup.comparison.task import Row
 from lineup.files import write_atomic
 
 # One colour for everything that is ink, so that the report can replace it by the page's own.
 INK = "#24292f"
 BAR, CLAIM, FRONT = "#4c8fd0", "#e36209", "#2da44e"
+MARK: dict[str, Any] = {"color": CLAIM, "marker": "|", "mew": 3, "ls": ""}
+STROKES = ("-", "--", ":", "-.")
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -43,40 +46,57 @@ OFFSETS = [
 ]
 
 
-def draw_accuracy(table: Sequence[Row]) -> Figure:
+def draw_accuracy(rows: Sequence[Row]) -> Figure:
     """Draw test accuracy with its interval as a bar a measured run, best first, claims as marks."""
-    rows = [row for row in table if row["status"] == MEASURED]
     with mpl.rc_context(STYLE):
-        figure = _new_figure(8, 1.3 + 0.34 * max(len(rows), 1))
-        axes = figure.subplots()
+        figure, axes = _draw_bars(rows, "accuracy", "test accuracy, 95 % interval")
         for place, row in enumerate(rows):
-            low, high = row["test_accuracy"] - row["test_low"], row["test_high"] - row["test_accuracy"]
-            axes.barh(place, row["test_accuracy"], color=BAR, height=0.62)
-            axes.errorbar(row["test_accuracy"], place, xerr=[[low], [high]], color=INK, capsize=3, lw=1.2)
-            axes.text(row["test_high"] + 0.012, place, f"{row['test_accuracy']:.4f}", va="center", fontsize=9)
-            if _claims_accuracy(row):
-                axes.plot(
-                    row["claimed"], place, marker="D", color=CLAIM, markeredgecolor="white", ms=7, ls=""
-                )
-        axes.set_yticks(range(len(rows)), [_label(row) for row in rows])
-        axes.invert_yaxis()
-        axes.margins(y=0.02)
+            sides = [[row["test_accuracy"] - row["test_low"]], [row["test_high"] - row["test_accuracy"]]]
+            axes.errorbar(row["test_accuracy"], place, xerr=sides, color=INK, capsize=3, lw=1.2)
         axes.set_xlim(0, 1.1)
         axes.set_xticks([tenth / 10 for tenth in range(0, 11, 2)])
-        axes.set_xlabel("accuracy")
-        marks = [
-            Line2D([], [], color=BAR, lw=7, label="test accuracy, 95 % interval"),
-            Line2D(
-                [], [], color=CLAIM, marker="D", ls="", label="claimed by the report (test or validation)"
-            ),
-        ]
-        figure.legend(handles=marks, loc="outside upper center", ncols=2, fontsize=9)
     return figure
 
 
-def draw_cost(table: Sequence[Row]) -> Figure:
+def draw_error(rows: Sequence[Row]) -> Figure:
+    """Draw mean squared error on test as a bar a measured run, best first, claims as marks."""
+    with mpl.rc_context(STYLE):
+        figure, axes = _draw_bars(rows, "mse", "mean squared error on test")
+        axes.set_xlim(0, 1.2 * max(max(row["test_mse"], _find_claim(row, "mse")) for row in rows))
+    return figure
+
+
+def _draw_bars(rows: Sequence[Row], quantity: str, label: str) -> tuple[Figure, Axes]:
+    """A bar a row for `quantity` on test, its number behind it, and a mark for what a report claims."""
+    figure = _new_figure(8, 1.3 + 0.34 * max(len(rows), 1))
+    axes, metric = figure.subplots(), f"test_{quantity}"
+    for place, row in enumerate(rows):
+        value, claim = row[metric], _find_claim(row, quantity)
+        axes.barh(place, value, color=BAR, height=0.62)
+        if claim:
+            axes.plot(claim, place, ms=16, **MARK)
+        end, text = max(value, claim, row["test_high"] or 0), format_figure(metric, value)
+        axes.annotate(text, (end, place), (8, 0), textcoords="offset points", va="center", fontsize=9)
+    axes.set_yticks(range(len(rows)), [_label(row) for row in rows])
+    axes.invert_yaxis()
+    axes.margins(y=0.02)
+    axes.set_xlabel(name_metric(quantity))
+    marks = [
+        Line2D([], [], color=BAR, lw=7, label=label),
+        Line2D([], [], label="claimed by the report (test or validation)", ms=12, **MARK),
+    ]
+    figure.legend(handles=marks, loc="outside upper center", ncols=2, fontsize=9)
+    return figure, axes
+
+
+def _find_claim(row: Row, quantity: str) -> float:
+    """What the row's report claims of `quantity` on test or validation; 0 if nothing."""
+    named = row["claimed_metric"] in (f"test_{quantity}", f"val_{quantity}")
+    return row["claimed"] or 0.0 if named else 0.0
+
+
+def draw_cost(rows: Sequence[Row]) -> Figure:
     """Draw test accuracy against latency of one image; the line joins runs that none beats in both."""
-    rows = [row for row in table if row["status"] == MEASURED]
     with mpl.rc_context(STYLE):
         figure = _new_figure(8, 5)
         axes = figure.subplots()
@@ -107,38 +127,45 @@ def draw_cost(table: Sequence[Row]) -> Figure:
     return figure
 
 
-def draw_curves(curves: Sequence[Row], quantity: str) -> Figure:
-    """Draw `quantity` (accuracy or loss) of all runs by epoch: validation as a line, train dashed."""
+def draw_overlay(curves: Sequence[Row], quantity: str, title: str) -> Figure:
+    """Draw `quantity` on validation by epoch, a line a run."""
     runs = list(dict.fromkeys(row["run"] for row in curves))
-    colors = mpl.colormaps["tab10" if len(runs) <= 10 else "tab20"].colors  # type: ignore[attr-defined]
+    colors = mpl.colormaps["tab10"].colors  # type: ignore[attr-defined]
     with mpl.rc_context(STYLE):
-        figure = _new_figure(8, 4.6 + 0.25 * (len(runs) // 5))
+        figure = _new_figure(8, 4.3 + 0.2 * (len(runs) // 5))
         axes = figure.subplots()
         for place, run in enumerate(runs):
-            for split, style, width in (("validation", "-", 1.8), ("train", "--", 1.0)):
-                rows = [row for row in curves if (row["run"], row["split"]) == (run, split)]
-                axes.plot(
-                    [row["epoch"] for row in rows],
-                    [row[quantity] for row in rows],
-                    color=colors[place % len(colors)],
-                    ls=style,
-                    lw=width,
-                    marker="." if len(rows) < 30 else None,
-                )
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(quantity)
-        axes.grid(alpha=0.25)
-        marks = [
-            Line2D([], [], color=colors[place % len(colors)], lw=2.5, label=run)
-            for place, run in enumerate(runs)
-        ]
-        marks += [
-            Line2D([], [], color=INK, label="validation"),
-            Line2D([], [], color=INK, ls="--", label="train"),
-        ]
-        figure.legend(handles=marks, loc="outside upper center", ncols=min(len(marks), 6), fontsize=9)
+            rows = [row for row in curves if (row["run"], row["split"]) == (run, "validation")]
+            style = STROKES[place // len(colors) % len(STROKES)]
+            _draw_curve(axes, rows, quantity, color=colors[place % len(colors)], ls=style, lw=1.6, label=run)
+        _name_axes(axes, title)
+        figure.legend(loc="outside upper center", ncols=min(len(runs), 5), fontsize=8)
     return figure
+
+
+def draw_run(curves: Sequence[Row], titles: Mapping[str, str]) -> Figure:
+    """Draw the quantities of one run side by side by epoch: validation as a line, train dashed."""
+    with mpl.rc_context(STYLE):
+        figure = _new_figure(8, 2.7)
+        for axes, (quantity, title) in zip(figure.subplots(1, len(titles)), titles.items(), strict=True):
+            for split, style, color in (("validation", "-", BAR), ("train", "--", CLAIM)):
+                rows = [row for row in curves if row["split"] == split]
+                _draw_curve(axes, rows, quantity, color=color, ls=style, label=split)
+            _name_axes(axes, title)
+        axes.legend(fontsize=8)
+    return figure
+
+
+def _draw_curve(axes: Axes, rows: Sequence[Row], quantity: str, **style: Any) -> None:
+    marker = "." if len(rows) < 30 else None
+    axes.plot([row["epoch"] for row in rows], [row[quantity] for row in rows], marker=marker, **style)
+
+
+def _name_axes(axes: Axes, title: str) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set_xlabel("epoch")
+    axes.set_ylabel(title)
+    axes.grid(alpha=0.25)
 
 
 def find_front(rows: Sequence[Row]) -> list[Row]:
@@ -174,10 +201,6 @@ def _new_figure(width: float, height: float) -> Figure:
 
 def _label(row: Row) -> str:
     return f"{row['run']} ({row['row']})" if row["row"] else str(row["run"])
-
-
-def _claims_accuracy(row: Row) -> bool:
-    return row["claimed"] is not None and row["claimed_metric"] in ("test_accuracy", "val_accuracy")
 
 
 def _write_labels(figure: Figure, axes: Axes, rows: Sequence[Row]) -> None:

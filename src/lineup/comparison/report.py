@@ -7,25 +7,36 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
+from matplotlib.figure import Figure
 
-from lineup.claims import Claim
-from lineup.comparison.pictures import draw_accuracy, draw_cost, draw_curves, format_svg
+from lineup.comparison.curves import average_curves
+from lineup.comparison.figures import name_metric
+from lineup.comparison.pictures import draw_overlay, draw_run, format_svg
+from lineup.comparison.reproductions import select_headlines
 from lineup.comparison.results import Result
-from lineup.comparison.table import MEASURED, Row, find_measured
-from lineup.comparison.texts import format_count
+from lineup.comparison.table import MEASURED, select_measured
+from lineup.comparison.task import Row, Task
+from lineup.comparison.tasks import TASKS
+from lineup.comparison.texts import DELIBERATE, describe_waiting, format_claimed, format_ours, score_runs
 
 # A confusion matrix of more classes is not readable on a page: its worst confusions are listed instead.
 MATRIX_CLASSES = 20
 WORST = 8
+CAPTIONS = {
+    "predictions": "Answers on test, right and wrong",
+    "reconstructions": "Test images and their reconstructions",
+    "filters": "Filters of the first layer",
+    "latent": "t-SNE of the latent space, coloured by class",
+}
 
 
 def format_report(
     table: Sequence[Row],
-    curves: Sequence[Row],
+    reproductions: Sequence[Row],
     results: Mapping[str, Result],
-    claims: Mapping[str, list[Claim]],
+    samples: Mapping[str, bytes],
 ) -> str:
-    """The page, from the rows of `build_table`, the curves of `average_curves`, and what they came from."""
+    """The page, from `build_table`, `compare_claims`, what they came from, and PNGs {view: bytes}."""
     measured = [row for row in table if row["status"] == MEASURED]
     common, differing = compare_environments({row["run"]: results[row["run"]] for row in measured})
     page = Environment(
@@ -35,31 +46,21 @@ def format_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page.filters["count"] = format_count
+    page.filters |= {"claimed": format_claimed, "ours": format_ours, "metric": name_metric, "embed": _embed}
+    parts = [_show_task(task, select_measured(table, name), results) for name, task in TASKS.items()]
     return page.get_template("report.html").render(
         measured=measured,
-        waiting=[row for row in table if row["run"] and row["status"] != MEASURED],
-        undeclared=[claims[row["row"]][0] for row in table if not row["run"]],
-        claims=compare_claims(measured, results, claims),
-        accuracy=Markup(format_svg(draw_accuracy(table))),
-        cost=Markup(format_svg(draw_cost(table))),
-        curves=[Markup(format_svg(draw_curves(curves, name))) for name in ("accuracy", "loss")],
-        details=[_detail(row["run"], results[row["run"]]) for row in measured],
+        tasks=[part for part in parts if part["rows"]],
+        waiting=describe_waiting(table),
+        headlines=select_headlines(reproductions),
+        reproductions=reproductions,
+        scores=score_runs(table),
+        deliberate=DELIBERATE,
+        samples=samples,
+        captions=CAPTIONS,
         common=common,
         differing=differing,
     )
-
-
-def compare_claims(
-    measured: Sequence[Row], results: Mapping[str, Result], claims: Mapping[str, list[Claim]]
-) -> list[dict[str, Any]]:
-    """Every figure a report claims for a measured run, with ours where there is one of that name."""
-    return [
-        {"run": row["run"], "claim": claim, "measured": find_measured(claim.metric, results[row["run"]])}
-        for row in measured
-        for claim in claims.get(row["row"], [])
-        if claim.claimed is not None
-    ]
 
 
 def merge_environments(seeds: Iterable[dict[str, Any]]) -> dict[str, str]:
@@ -93,7 +94,22 @@ def find_worst(confusion: Sequence[Mapping[str, str]], count: int) -> list[tuple
     ]
 
 
-def _detail(run: str, result: Result) -> dict[str, Any]:
+def _show_task(task: Task, rows: Sequence[Row], results: Mapping[str, Result]) -> dict[str, Any]:
+    """What the page says of a task with the measured `rows`."""
+    if not rows:
+        return {"rows": rows}
+    runs = {row["run"]: results[row["run"]] for row in rows}
+    curves = average_curves(runs, task)
+    return {
+        "task": task,
+        "rows": rows,
+        "pictures": [_draw(draw(rows)) for draw in task.draw],
+        "curves": [_draw(draw_overlay(curves, *quantity)) for quantity in task.curves.items()],
+        "details": [_show_run(run, result, task) for run, result in runs.items()],
+    }
+
+
+def _show_run(run: str, result: Result, task: Task) -> dict[str, Any]:
     classes = list(dict.fromkeys(row["actual"] for row in result.confusion))
     return {
         "run": run,
@@ -101,9 +117,18 @@ def _detail(run: str, result: Result) -> dict[str, Any]:
         "matrix": _matrix(result.confusion, classes) if len(classes) <= MATRIX_CLASSES else None,
         "worst": find_worst(result.confusion, WORST),
         "per_class": result.detail["per_class"],
-        "seeds": result.detail["seeds"],
-        "picture": base64.b64encode(result.picture).decode("ascii"),
+        "seeds": [{"seed": seed, **figures} for seed, figures in result.detail["seeds"].items()],
+        "curves": _draw(draw_run(average_curves({run: result}, task), task.curves)),
+        "pictures": result.pictures,
     }
+
+
+def _draw(figure: Figure) -> Markup:
+    return Markup(format_svg(figure))
+
+
+def _embed(picture: bytes) -> str:
+    return f"data:image/png;base64,{base64.b64encode(picture).decode('ascii')}"
 
 
 def _matrix(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from lineup.comparison.entry import Entry
 from lineup.errors import LineupError
 from lineup.evaluation.predictions import refuse_unaligned
 
@@ -17,14 +18,14 @@ FILES = {
     "training": "metrics/training/{}.json",
     "curves": "plots/curves/{}.csv",
     "confusion": "plots/confusion/{}.csv",
-    "picture": "plots/predictions/{}.png",
+    "pictures": "plots/pictures/{}",
 }
-READERS = {".json": lambda path: json.loads(path.read_text(encoding="utf-8")), ".png": Path.read_bytes}
+PROBLEMS_NAMED = 3
 
 
 @dataclass(frozen=True)
 class Result:
-    """One run's files as stages/train.py and stages/evaluate.py write them; `picture` is a PNG's bytes."""
+    """One run's files as stages/train.py and stages/evaluate.py write them; pictures: {name: PNG's bytes}."""
 
     metrics: dict[str, Any]
     detail: dict[str, Any]
@@ -32,33 +33,41 @@ class Result:
     training: dict[str, Any]
     curves: list[dict[str, str]]
     confusion: list[dict[str, str]]
-    picture: bytes
+    pictures: dict[str, bytes]
 
 
-def read_results(runs: Mapping[str, tuple[str, list[int]]]) -> dict[str, Result]:
-    """Read the results of `runs` {name: (dataset, seeds)} from the current folder.
+def read_results(runs: Mapping[str, Entry]) -> dict[str, Result]:
+    """Read the results of the declared `runs` from the current folder.
 
-    Raises LineupError, naming all that is wrong, if a file is missing or unreadable, if results were made
-    with other seeds than declared, or if two runs of one dataset were tested on other images.
+    Raises LineupError if a file is missing or unreadable, if results were made with other seeds than
+    declared, or if two runs of one dataset were tested on other images.
     """
     _refuse([problem for run in runs for problem in _find_missing(run)])
     results = {run: Result(**{kind: _read(kind, run) for kind in FILES}) for run in runs}
     _refuse(
         [
             problem
-            for run, (_, seeds) in runs.items()
-            for problem in _find_other_seeds(run, results[run], seeds)
+            for run, entry in runs.items()
+            for problem in _find_other_seeds(run, results[run], entry.seeds)
         ]
     )
-    for dataset in {dataset for dataset, _ in runs.values()}:
-        same = [run for run, (other, _) in runs.items() if other == dataset]
+    for dataset in {entry.dataset for entry in runs.values()}:
+        same = [run for run, entry in runs.items() if entry.dataset == dataset]
         refuse_unaligned({run: results[run].detail["ids"]["test"] for run in same})
     return results
 
 
+def read_pictures(folder: Path) -> dict[str, bytes]:
+    """The PNGs of a folder by their names without ending, in order. Raises LineupError if there are none."""
+    paths = sorted(folder.glob("*.png"))
+    if not paths:
+        raise LineupError(str(folder), "no pictures", "PNG files", "run `dvc repro`")
+    return {path.stem: path.read_bytes() for path in paths}
+
+
 def _find_missing(run: str) -> Iterator[str]:
     for name in FILES.values():
-        if not Path(name.format(run)).is_file():
+        if not Path(name.format(run)).exists():
             yield f"{run} has no {name.format(run)}"
 
 
@@ -77,10 +86,14 @@ def _find_other_seeds(run: str, result: Result, seeds: list[int]) -> Iterator[st
 def _read(kind: str, run: str) -> Any:
     path = Path(FILES[kind].format(run))
     try:
-        if path.suffix == ".csv":
-            with path.open(encoding="utf-8", newline="") as file:
-                return list(csv.DictReader(file))
-        return READERS[path.suffix](path)
+        match path.suffix:
+            case ".json":
+                return json.loads(path.read_text(encoding="utf-8"))
+            case ".csv":
+                with path.open(encoding="utf-8", newline="") as file:
+                    return list(csv.DictReader(file))
+            case _:
+                return read_pictures(path)
     except (OSError, ValueError) as error:
         raise LineupError(
             str(path), f"not readable ({error})", "results", f"run `dvc repro evaluate@{run}`"
@@ -89,9 +102,9 @@ def _read(kind: str, run: str) -> Any:
 
 def _refuse(problems: list[str]) -> None:
     if problems:
-        raise LineupError(
-            "results", "; ".join(problems), "results of every declared run and seed", "run `dvc repro`"
-        )
+        more = len(problems) - PROBLEMS_NAMED
+        named = "; ".join([*problems[:PROBLEMS_NAMED], *([f"and {more} more"] if more > 0 else [])])
+        raise LineupError("results", named, "results of every declared run and seed", "run `dvc repro`")
 
 
 def _list(seeds: set[str]) -> str:

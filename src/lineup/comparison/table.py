@@ -1,52 +1,62 @@
-"""The table of all runs: measured ones by validation accuracy, then what has not been run yet."""
+"""The table of all runs: measured ones task by task, best on validation first, then what has not been run."""
 
 import csv
 import io
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lineup.claims import Claim, refuse_unknown_rows
+from lineup.comparison.entry import Entry
+from lineup.comparison.protocols import judge_protocol
 from lineup.comparison.results import Result
+from lineup.comparison.task import Row
+from lineup.comparison.tasks import TASKS
 
 MEASURED, NOT_RUN = "measured", "not run yet"
 
-METRICS = (
-    *("val_accuracy", "test_accuracy", "test_low", "test_high", "test_loss", "macro_f1"),
-    *("parameters", "trainable_parameters", "macs"),
-)
+COST = ("parameters", "trainable_parameters", "macs")
 TRAINING = ("epochs", "seconds_per_epoch", "images_per_second")
-MORE_METRICS = ("train_accuracy", "gap", "val_loss", "macro_precision", "macro_recall")
-COLUMNS = (
+# The order is older than the second task, and other people's scripts may count on it.
+FIRST_COLUMNS = (
     *("run", "row", "status", "claimed_metric", "claimed"),
-    *METRICS,
+    *("val_accuracy", "test_accuracy", "test_low", "test_high", "test_loss", "macro_f1"),
+    *COST,
     *TRAINING,
     *("latency_ms", "device"),
     *("difference", "val_sd", "test_sd", "seeds", "precision", "batch_images_per_second"),
-    *MORE_METRICS,
 )
-
-Row = dict[str, Any]
+METRICS = (key for task in TASKS.values() for key in task.metrics)
+COLUMNS = tuple(dict.fromkeys((*FIRST_COLUMNS, *METRICS, "task", "protocol")))
 
 
 def build_table(
-    runs: Mapping[str, str | None],
-    waiting: Mapping[str, str | None],
+    runs: Mapping[str, Entry],
+    waiting: Mapping[str, Entry],
     results: Mapping[str, Result],
     claims: Mapping[str, list[Claim]],
+    protocols: Mapping[str, Mapping[str, Any]],
 ) -> list[Row]:
     """One dict a run with the keys COLUMNS, None where there is nothing to say.
 
-    runs, waiting: {name: row of a report, or None}. Measured runs come first, best validation accuracy
-    first; then waiting runs, then rows of the reports that no run declares. Raises LineupError for a row
-    that no report has.
+    Measured runs come first, task by task in the order of TASKS; then waiting runs, then rows of the
+    reports that no run declares. Raises LineupError for a row that no report has.
     """
     declared = {**runs, **waiting}
-    refuse_unknown_rows(declared, claims)
-    measured = [_measure(name, row, results[name], claims) for name, row in runs.items()]
-    measured.sort(key=lambda row: (-row["val_accuracy"], row["run"]))
-    missing = [*waiting.items(), *(("", row) for row in claims if row not in declared.values())]
-    return [*measured, *({**_declare(name, row, claims), "status": NOT_RUN} for name, row in missing)]
+    refuse_unknown_rows({name: entry.row for name, entry in declared.items()}, claims)
+    rows = {name: _declare(name, entry, claims, protocols) for name, entry in declared.items()}
+    for name in runs:
+        rows[name] |= _measure(rows[name], results[name])
+    measured = [row for task in TASKS for row in select_measured(list(rows.values()), task)]
+    stood_for = {entry.row for entry in declared.values()}
+    missing = [_describe_row(row, claims) for row in claims if row not in stood_for]
+    return [*measured, *(rows[name] for name in waiting), *missing]
+
+
+def select_measured(table: Sequence[Row], task: str) -> list[Row]:
+    """The measured runs of a task, best on validation first."""
+    rows = [row for row in table if (row["status"], row["task"]) == (MEASURED, task)]
+    return sorted(rows, key=TASKS[task].rank)
 
 
 def find_measured(metric: str, result: Result) -> float | None:
@@ -55,10 +65,10 @@ def find_measured(metric: str, result: Result) -> float | None:
     return figures.get(metric)
 
 
-def format_csv(table: Iterable[Row]) -> str:
+def format_csv(table: Iterable[Row], columns: Sequence[str] = COLUMNS) -> str:
     """CSV with a header line; empty where there is nothing to say."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     writer.writerows(table)
     return text.getvalue()
@@ -69,48 +79,33 @@ def format_json(table: Iterable[Row]) -> str:
     return json.dumps(list(table), indent=2, allow_nan=False) + "\n"
 
 
-def average_curves(results: Mapping[str, Result]) -> list[Row]:
-    """Learning curves of all runs in one list: run, split, epoch, accuracy and loss, means over seeds."""
-    return [
-        {"run": run, "split": split, "epoch": epoch, **_average(result.curves, prefix, epoch)}
-        for run, result in results.items()
-        for split, prefix in (("validation", "val"), ("train", "train"))
-        for epoch in sorted({int(row["epoch"]) for row in result.curves})
-    ]
+def _describe_row(row: str, claims: Mapping[str, list[Claim]]) -> Row:
+    """What the table says of a row of the reports alone: its first claim."""
+    first = {"claimed_metric": claims[row][0].metric, "claimed": claims[row][0].claimed}
+    return {**dict.fromkeys(COLUMNS), "run": "", "row": row, "status": NOT_RUN, **first}
 
 
-def format_curves(curves: list[Row]) -> str:
-    """CSV of `average_curves`, which `dvc plots` draws overlaid."""
-    text = io.StringIO()
-    writer = csv.DictWriter(text, ("run", "split", "epoch", "accuracy", "loss"), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(curves)
-    return text.getvalue()
+def _declare(
+    name: str,
+    entry: Entry,
+    claims: Mapping[str, list[Claim]],
+    protocols: Mapping[str, Mapping[str, Any]],
+) -> Row:
+    row = _describe_row(entry.row, claims) if entry.row else dict.fromkeys(COLUMNS)
+    row |= {"run": name, "row": entry.row or "", "status": NOT_RUN, "task": entry.task}
+    if entry.row:
+        row["protocol"] = judge_protocol(protocols[entry.row], entry.settings)
+    return row
 
 
-def _declare(name: str, row: str | None, claims: Mapping[str, list[Claim]]) -> Row:
-    entry: Row = {**dict.fromkeys(COLUMNS), "run": name, "row": row or ""}
-    if row is not None:
-        entry |= {"claimed_metric": claims[row][0].metric, "claimed": claims[row][0].claimed}
-    return entry
-
-
-def _measure(name: str, row: str | None, result: Result, claims: Mapping[str, list[Claim]]) -> Row:
-    entry = _declare(name, row, claims)
-    entry |= {"status": MEASURED, **{key: result.metrics[key] for key in (*METRICS, *MORE_METRICS)}}
-    entry |= {key: result.training[key] for key in (*TRAINING, "device", "precision")}
-    entry |= {key: result.latency[key] for key in ("latency_ms", "batch_images_per_second")}
-    entry |= {"val_sd": result.detail["sd"]["val_accuracy"], "test_sd": result.detail["sd"]["test_accuracy"]}
-    entry["seeds"] = len(result.detail["seeds"])
-    found = find_measured(entry["claimed_metric"], result)
-    if found is not None and entry["claimed"] is not None:
-        entry["difference"] = round(found - entry["claimed"], 6)
-    return entry
-
-
-def _average(curves: list[dict[str, str]], prefix: str, epoch: int) -> dict[str, float]:
-    rows = [row for row in curves if int(row["epoch"]) == epoch]
-    return {
-        name: round(sum(float(row[f"{prefix}_{name}"]) for row in rows) / len(rows), 6)
-        for name in ("accuracy", "loss")
-    }
+def _measure(row: Row, result: Result) -> Row:
+    task = TASKS[row["task"]]
+    measured: Row = {"status": MEASURED, **{key: result.metrics[key] for key in (*task.metrics, *COST)}}
+    measured |= {key: result.training[key] for key in (*TRAINING, "device", "precision")}
+    measured |= {key: result.latency[key] for key in ("latency_ms", "batch_images_per_second")}
+    measured |= {f"{split}_sd": result.detail["sd"][f"{split}_{task.headline}"] for split in ("val", "test")}
+    measured["seeds"] = len(result.detail["seeds"])
+    found = find_measured(row["claimed_metric"], result)
+    if found is not None and row["claimed"] is not None:
+        measured["difference"] = round(found - row["claimed"], 6)
+    return measured

@@ -1,89 +1,153 @@
-"""The table for people: as Markdown and at a terminal, with short columns and rounded figures."""
+"""The comparison for people: as Markdown and at a terminal, with short columns and rounded figures."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from lineup.comparison.table import MEASURED, NOT_RUN, Row
+from lineup.comparison.figures import format_figure, name_metric
+from lineup.comparison.protocols import MET, NOTHING_FIXED
+from lineup.comparison.reproductions import select_headlines
+from lineup.comparison.table import MEASURED, NOT_RUN, select_measured
+from lineup.comparison.task import Column, Row
+from lineup.comparison.tasks import TASKS
 
-METRIC_NAMES = {
-    "test_accuracy": "test",
-    "val_accuracy": "val",
-    "test_mse": "test MSE",
-    "test_loss": "test loss",
-}
-SHORT = ("Run", "Row", "Claimed", "Val.", "Test (95 %)", "Diff.", "F1", "Param.", "MACs", "s/epoch", "ms")
+# Columns of words, which stand left.
+RUN_TEXTS, CLAIM_TEXTS = ("Run", "Row"), ("Row", "Model", "Metric", "On test", "Protocol", "Run")
 # What a terminal of 100 columns has no room for.
-WIDE_ONLY = ("F1", "MACs")
+WIDE_ONLY = ("F1", "MACs", "SSIM")
 LONGEST_NAME = 22
+DEPARTURES_NAMED = 2
+CLAIM_HEADS = ("Row", "Model", "Metric", "Claimed (on)", "Ours", "Diff.", "On test", "Protocol", "Run")
+TERMINAL_HEADS = ("Row", "Metric", "Claimed (on)", "Ours", "Diff.", "Protocol", "Run")
+
+MEANS = "Figures are means over seeds; ms is the time of one image."
+DELIBERATE = (
+    "Protocol leaves out what every run of ours does on purpose: it holds validation images out of train, so "
+    "that nothing is chosen on test, and has fewer training images; it keeps the epoch that is best on "
+    "validation where a report kept the last; and it may compute in bf16. Reports A, B and C call the test "
+    "images validation images; our figures of that name are of the held-out ones."
+)
 
 
-def format_markdown(table: Sequence[Row]) -> str:
-    """The table as Markdown: measured runs, waiting ones, then the rows of the reports without a run."""
-    lines = [
-        "| " + " | ".join(SHORT) + " |",
-        "|" + "|".join("---" if place < 2 else "---:" for place in range(len(SHORT))) + "|",
+def format_markdown(table: Sequence[Row], reproductions: Sequence[Row]) -> str:
+    """A table a task of its measured runs, the runs that wait, and the reports' claims beside ours."""
+    parts: list[str] = []
+    for name, task in TASKS.items():
+        rows = select_measured(table, name)
+        if rows:
+            parts += [f"### {task.title}", _format_runs(rows, task.brief), f"{MEANS} {task.note}"]
+    waiting = describe_waiting(table)
+    if waiting:
+        parts.append(waiting)
+    if any(row["run"] for row in reproductions):
+        parts += [
+            "### The reports' claims",
+            _format_claims(table, select_headlines(reproductions)),
+            DELIBERATE,
+        ]
+    return "\n\n".join(parts) + "\n"
+
+
+def print_tables(table: Sequence[Row], reproductions: Sequence[Row], console: Console) -> None:
+    """Print measured runs and the claims they are about in at most 100 columns, and what has no run yet."""
+    for name, task in TASKS.items():
+        rows = select_measured(table, name)
+        if rows:
+            columns = [column for column in task.brief if column.head not in WIDE_ONLY]
+            cells = ([column.text(row) for column in columns] for row in rows)
+            _print(console, [column.head for column in columns], cells, RUN_TEXTS)
+    claimed = [row for row in select_headlines(reproductions) if row["status"] == MEASURED]
+    if claimed:
+        _print(console, TERMINAL_HEADS, map(_shorten_claim, claimed), CLAIM_TEXTS)
+    waiting = describe_waiting(table)
+    if waiting:
+        console.print(waiting)
+    missing = {row["row"] for row in reproductions} - {row["row"] for row in claimed}
+    if missing:
+        console.print(f"{len(missing)} rows of the reports have no result yet: metrics/reproductions.csv")
+
+
+def describe_waiting(table: Sequence[Row]) -> str:
+    """The declared runs without results, with their rows; empty if there are none."""
+    names = [
+        f"{row['run']} ({row['row']})" if row["row"] else row["run"]
+        for row in table
+        if row["run"] and row["status"] == NOT_RUN
     ]
-    lines += ["| " + " | ".join(shorten_row(row)) + " |" for row in table if row["run"]]
-    undeclared = [row["row"] for row in table if not row["run"]]
-    if undeclared:
-        lines += ["", f"No run yet for {len(undeclared)} rows of the reports: {', '.join(undeclared)}."]
-    lines += [
-        "",
-        "Val. and Test are accuracies, means over seeds, Test with its 95 % interval; Claimed is the "
-        "report's figure, Diff. ours minus it; F1 is the macro mean on test; ms is the time of one image.",
-    ]
-    return "\n".join(lines) + "\n"
+    return f"Declared, not run yet: {', '.join(names)}." if names else ""
 
 
-def print_table(table: Sequence[Row], console: Console) -> None:
-    """Print declared runs in at most 100 columns, and how many rows of the reports have none."""
-    shown = [place for place, name in enumerate(SHORT) if name not in WIDE_ONLY]
-    printed = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for place in shown:
-        printed.add_column(SHORT[place], justify="left" if place < 2 else "right", no_wrap=True)
-    for row in table:
-        if row["run"]:
-            name, *cells = (shorten_row(row)[place] for place in shown)
-            # Left to itself, rich would cut figures rather than the name.
-            cut = name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
-            printed.add_row(cut, *cells, style=None if row["status"] == MEASURED else "dim")
-    console.print(printed)
-    undeclared = sum(not row["run"] for row in table)
-    if undeclared:
-        console.print(f"{undeclared} rows of the reports have no run yet: metrics/comparison.csv lists them.")
+def score_runs(table: Sequence[Row]) -> dict[str, str]:
+    """The headline on test of each measured run, as its task writes it."""
+    return {row["run"]: TASKS[row["task"]].score(row) for row in table if row["status"] == MEASURED}
 
 
-def shorten_row(row: Row) -> list[str]:
-    """The cells of SHORT for one row; a run without results says so."""
-    cells = [row["run"], row["row"], _format_claim(row)]
-    if row["status"] == NOT_RUN:
-        return [*cells, "", NOT_RUN, *[""] * (len(SHORT) - 5)]
-    half = (row["test_high"] - row["test_low"]) / 2
-    return [
-        *cells,
-        f"{row['val_accuracy']:.4f}",
-        f"{row['test_accuracy']:.4f} ±{half:.4f}",
-        "" if row["difference"] is None else f"{row['difference']:+.4f}",
-        f"{row['macro_f1']:.4f}",
-        format_count(row["parameters"]),
-        format_count(row["macs"]),
-        f"{row['seconds_per_epoch']:.3g}",
-        f"{row['latency_ms']:.3g}",
-    ]
+def shorten_protocol(protocol: str | None) -> str:
+    """The first departures from a protocol, and how many more there are."""
+    departures = (protocol or "").split("; ")
+    more = len(departures) - DEPARTURES_NAMED
+    return "; ".join(departures[:DEPARTURES_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
-def format_count(number: float) -> str:
-    """A count with three digits and a unit: 622K, 11.2M, 1.3G."""
-    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "K")):
-        if number >= size * 0.9995:
-            return f"{number / size:.3g}{unit}"
-    return f"{number:.0f}"
-
-
-def _format_claim(row: Row) -> str:
+def format_claimed(row: Row) -> str:
+    """What a report claims and the images it is about; empty where it gives no figure."""
     if row["claimed"] is None:
         return ""
-    return f"{METRIC_NAMES.get(row['claimed_metric'], row['claimed_metric'])} {row['claimed']:.4g}"
+    return f"{format_figure(row['metric'], row['claimed'])} ({row['split']})"
+
+
+def format_ours(row: Row) -> tuple[str, str]:
+    """Our figure for a claim, and the difference; `not run yet` and empty where there is none."""
+    if row["status"] == NOT_RUN:
+        return NOT_RUN, ""
+    if row["measured"] is None:
+        return "", ""
+    ours = format_figure(row["metric"], row["measured"])
+    return ours, "" if row["difference"] is None else format_figure(row["metric"], row["difference"], "+")
+
+
+def _format_runs(rows: Sequence[Row], columns: Sequence[Column]) -> str:
+    heads = [column.head for column in columns]
+    return _format_table(heads, ([column.text(row) for column in columns] for row in rows), RUN_TEXTS)
+
+
+def _format_claims(table: Sequence[Row], rows: Sequence[Row]) -> str:
+    scores = score_runs(table)
+    cells = (
+        [
+            *(row["row"], row["what"], name_metric(row["metric"]), format_claimed(row), *format_ours(row)),
+            *(scores.get(row["run"], ""), shorten_protocol(row["protocol"]), row["run"]),
+        ]
+        for row in rows
+    )
+    return _format_table(CLAIM_HEADS, cells, CLAIM_TEXTS)
+
+
+def _format_table(heads: Sequence[str], rows: Iterator[list[str]], texts: Sequence[str]) -> str:
+    lines = [
+        "| " + " | ".join(heads) + " |",
+        "|" + "|".join("---" if head in texts else "---:" for head in heads) + "|",
+        *("| " + " | ".join(cells) + " |" for cells in rows),
+    ]
+    return "\n".join(lines)
+
+
+def _shorten_claim(row: Row) -> list[str]:
+    departures = len(row["protocol"].split("; "))
+    kept = row["protocol"] if row["protocol"] in (MET, NOTHING_FIXED) else f"{departures} departures"
+    return [row["row"], name_metric(row["metric"]), format_claimed(row), *format_ours(row), kept, row["run"]]
+
+
+def _print(console: Console, heads: Sequence[str], rows: Iterator[list[str]], texts: Sequence[str]) -> None:
+    printed = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for head in heads:
+        printed.add_column(head, justify="left" if head in texts else "right", no_wrap=True)
+    name = heads.index("Run")
+    for cells in rows:
+        # Left to itself, rich would cut figures rather than the name.
+        if len(cells[name]) > LONGEST_NAME:
+            cells[name] = f"{cells[name][: LONGEST_NAME - 1]}…"
+        printed.add_row(*cells)
+    console.print(printed)

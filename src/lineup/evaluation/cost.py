@@ -17,7 +17,7 @@ WARM_UP, REPEATS = 5, 25
 
 
 class Apply(Protocol):
-    """Logits on the CPU for images uint8 [n, h, w, c]."""
+    """Outputs on the CPU for images uint8 [n, h, w, c]."""
 
     def __call__(self, images: Tensor, *, batch_size: int) -> Tensor:
         """Apply the model to `batch_size` images at a time."""
@@ -44,7 +44,7 @@ def count_macs(model: nn.Module, image: Tensor) -> int:
 
 
 def measure_latency(apply: Apply, images: Tensor, batch_size: int) -> dict[str, float]:
-    """Milliseconds for one image and for a batch, from pixels on the CPU to logits on the CPU."""
+    """Milliseconds for one image and for a batch, from pixels on the CPU to outputs on the CPU."""
     size = min(batch_size, len(images))
     one = time_call(partial(apply, images[:1], batch_size=1))
     batch = time_call(partial(apply, images[:size], batch_size=size))

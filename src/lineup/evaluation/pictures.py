@@ -1,69 +1,63 @@
-"""Test images with what a model answered: right ones, and the wrong ones it was surest of."""
+"""What all pictures share, and the picture of a network's first filters."""
 
-from collections.abc import Sequence
-from itertools import zip_longest
+import math
 from pathlib import Path
 
 import torch
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
-from lineup.evaluation.scoring import Sample
 from lineup.files import write_atomic
 
-COLUMNS, ROWS = 8, 2
-RIGHT, WRONG = "#1a7f37", "#cf222e"
+DPI = 100
+FILTER_COLUMNS, MOST_FILTERS = 16, 128
 
 
-def draw_predictions(sample: Sample, probabilities: Tensor, classes: Sequence[str], path: Path) -> None:
-    """Write a PNG of images of `sample` with actual class, answer and confidence.
-
-    probabilities: float32 [n, classes] of one seed. The same input gives the same bytes.
-    """
-    confidence, answers = probabilities.max(1)
-    right, wrong = choose_examples(answers == sample.labels, confidence, COLUMNS * ROWS)
-    figure = Figure(figsize=(COLUMNS * 1.25, 2 * ROWS * 1.6 + 0.9), dpi=100, layout="constrained")
+def new_figure(width: float, height: float) -> Figure:
+    """An empty figure of that many inches, laid out so that nothing overlaps."""
+    figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
     FigureCanvasAgg(figure)
-    (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, hspace=0.04)
-    upper.suptitle("Right answers, evenly spaced over the test images", fontsize=11)
-    lower.suptitle("Wrong answers, surest first", fontsize=11)
-    for half, places, color in ((upper, right, RIGHT), (lower, wrong, WRONG)):
-        for axes, place in zip_longest(half.subplots(ROWS, COLUMNS).flat, places):
-            axes.axis("off")
-            if place is not None:
-                actual, answer = classes[int(sample.labels[place])], classes[int(answers[place])]
-                _draw_image(axes, sample.images[place])
-                _write_caption(axes, actual, answer, float(confidence[place]), color)
+    return figure
+
+
+def save_figure(figure: Figure, path: Path) -> None:
+    """Write `figure` as PNG; the same figure always gives the same bytes."""
     write_atomic(path, lambda temporary: figure.savefig(temporary, format="png", metadata={"Software": None}))
 
 
-def choose_examples(right: Tensor, confidence: Tensor, count: int) -> tuple[list[int], list[int]]:
-    """Places of up to `count` right answers, evenly spaced, and of as many wrong ones, surest first.
-
-    right: bool [n]; confidence: float [n], the probability of the answer.
-    """
-    good = right.nonzero().flatten()
-    shown = min(count, len(good))
-    spaced = good[torch.arange(shown) * len(good) // max(shown, 1)]
-    bad = (~right).nonzero().flatten()
-    surest = bad[confidence[bad].argsort(descending=True, stable=True)][:count]
-    return spaced.tolist(), surest.tolist()
-
-
-def _draw_image(axes: Axes, image: Tensor) -> None:
+def draw_image(axes: Axes, image: Tensor) -> None:
+    """Show one image, uint8 or float [h, w, c] on the scale 0 to 255; one channel is gray."""
     gray = image.shape[2] == 1
-    pixels = image.numpy()
+    pixels = image.round().to(torch.uint8).numpy() if image.is_floating_point() else image.numpy()
     axes.imshow(pixels[..., 0] if gray else pixels, cmap="gray" if gray else None, vmin=0, vmax=255)
 
 
-def _write_caption(axes: Axes, actual: str, answer: str, confidence: float, color: str) -> None:
-    text = f"{_shorten(answer)} {confidence:.0%}"
-    if actual != answer:
-        text += f"\nis {_shorten(actual)}"
-    axes.set_title(text, fontsize=8, color=color, pad=3)
+def draw_filters(net: nn.Module, path: Path) -> None:
+    """Write a PNG of the kernels of the first layer of `net`; none if that is no convolution of images.
+
+    Each kernel has its own scale: gray is 0, black and white are its largest weight below and above 0.
+    """
+    first = find_first_layer(net)
+    if not isinstance(first, nn.Conv2d) or first.in_channels not in (1, 3):
+        return
+    kernels = first.weight.detach().float().cpu()[:MOST_FILTERS]
+    rows = math.ceil(len(kernels) / FILTER_COLUMNS)
+    figure = new_figure(FILTER_COLUMNS * 0.6, rows * 0.6 + 0.5)
+    size = "x".join(map(str, first.kernel_size))
+    shown = f"{len(kernels)} of {first.out_channels}" if len(kernels) < first.out_channels else len(kernels)
+    figure.suptitle(f"First layer: {shown} filters of {size} pixels, each on its own scale", fontsize=11)
+    for axes in figure.subplots(rows, FILTER_COLUMNS, squeeze=False).flat:
+        axes.axis("off")
+    for axes, kernel in zip(figure.axes, kernels, strict=False):
+        extent = kernel.abs().max().clamp(min=torch.finfo(torch.float32).tiny)
+        draw_image(axes, (kernel / extent + 1).permute(1, 2, 0) * 127.5)
+    save_figure(figure, path)
 
 
-def _shorten(name: str) -> str:
-    return name if len(name) <= 12 else f"{name[:11]}…"
+def find_first_layer(net: nn.Module) -> nn.Module | None:
+    """The first layer of `net` that has weights of its own."""
+    return next(
+        (layer for layer in net.modules() if any(True for _ in layer.parameters(recurse=False))), None
+    )

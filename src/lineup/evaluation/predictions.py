@@ -43,13 +43,17 @@ def digest_ids(ids: Tensor) -> str:
     return hashlib.sha256(ids.numpy().astype("<i8").tobytes()).hexdigest()
 
 
-def write_predictions(predictions: Predictions, path: Path) -> None:
-    """Write `predictions` as safetensors; the same ones always give the same bytes."""
+def write_predictions(predictions: Predictions, path: Path, kept: Mapping[str, Tensor]) -> None:
+    """Write `predictions` as safetensors; the same ones always give the same bytes.
+
+    kept: tensors beside them that belong to the run's task, by split and name.
+    """
     tensors = {
         f"{split}.{name}": getattr(predictions.splits[split], name).contiguous()
         for split in SPLITS
         for name in TENSORS
     }
+    tensors |= kept
     facts = {
         "seeds": predictions.seeds,
         "classes": predictions.classes,

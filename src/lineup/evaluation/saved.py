@@ -6,11 +6,10 @@ from typing import Any
 
 import torch
 from safetensors.torch import load_file
-from torch import nn
 
 from lineup.errors import LineupError
 from lineup.evaluation.quality import refuse_not_finite
-from lineup.models import rebuild
+from lineup.models import PixelModel, rebuild
 from lineup.precision import keep_depthwise_in_fp32
 
 
@@ -25,7 +24,7 @@ def count_trainable(folder: Path, seed: int) -> int:
     return int(list(phases.values())[-1])
 
 
-def load_seed(folder: Path, facts: dict[str, Any], seed: int, device: torch.device) -> nn.Module:
+def load_seed(folder: Path, facts: dict[str, Any], seed: int, device: torch.device) -> PixelModel:
     """Rebuild the model of one seed on `device`, in inference mode.
 
     Raises LineupError if the weights are missing, belong to another model, or are not all finite.

@@ -1,14 +1,22 @@
-"""The scores of a run's seeds on train, validation and test images."""
+"""What is scored, and what scoring one seed of a run gives, whatever its task."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from lineup.data.pack import Pack
 from lineup.evaluation.predictions import SPLITS, Answers, Predictions
-from lineup.evaluation.quality import Quality, measure_quality
+from lineup.evaluation.quality import Quality
+
+
+class Apply(Protocol):
+    """Applies a model to images uint8 [n, h, w, c]; the outputs are float32 on the CPU."""
+
+    def __call__(self, model: nn.Module, images: Tensor) -> Tensor:
+        """Give the outputs."""
 
 
 @dataclass(frozen=True)
@@ -22,10 +30,17 @@ class Sample:
 
 @dataclass(frozen=True)
 class SeedScores:
-    """One seed: its quality and its probabilities, float32 [n, classes], by the name of the sample."""
+    """One seed.
 
-    quality: dict[str, Quality]
+    figures: all that is averaged over seeds, in the order of the files; quality: of the answers on test;
+    probabilities: float32 [n, classes] on `val` and `test`; kept: what else is kept of every image, float32
+    [n], by split and name, as in `test.mse`.
+    """
+
+    figures: dict[str, float]
+    quality: Quality
     probabilities: dict[str, Tensor]
+    kept: dict[str, Tensor]
 
 
 def choose_samples(learn: Pack, test: Pack) -> dict[str, Sample]:
@@ -41,23 +56,8 @@ def choose_samples(learn: Pack, test: Pack) -> dict[str, Sample]:
     return {"train": _take(learn, spaced), "val": _take(learn, val), "test": _take(test, everything)}
 
 
-def score_seed(
-    apply: Callable[[Tensor], Tensor], samples: dict[str, Sample], classes: Sequence[str], where: str
-) -> SeedScores:
-    """Score one seed; `apply` gives logits float32 [n, classes] for images uint8 [n, h, w, c].
-
-    Raises LineupError, naming `where`, if an output is not finite.
-    """
-    logits = {name: apply(sample.images) for name, sample in samples.items()}
-    quality = {
-        name: measure_quality(logits[name], sample.labels, classes, f"{where} on {name}")
-        for name, sample in samples.items()
-    }
-    return SeedScores(quality, {name: logits[name].softmax(1) for name in SPLITS})
-
-
 def collect_predictions(
-    scores: dict[int, SeedScores], samples: dict[str, Sample], classes: Sequence[str]
+    scores: Mapping[int, SeedScores], samples: Mapping[str, Sample], classes: Sequence[str]
 ) -> Predictions:
     """Put the answers of all seeds together, to be kept."""
     splits = {
@@ -69,6 +69,12 @@ def collect_predictions(
         for name in SPLITS
     }
     return Predictions(tuple(scores), tuple(classes), splits)
+
+
+def collect_kept(scores: Mapping[int, SeedScores]) -> dict[str, Tensor]:
+    """What else is kept of every image, float32 [seeds, n]."""
+    names = next(iter(scores.values())).kept
+    return {name: torch.stack([seed.kept[name] for seed in scores.values()]) for name in names}
 
 
 def _take(pack: Pack, places: Tensor) -> Sample:

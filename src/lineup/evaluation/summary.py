@@ -4,68 +4,45 @@ import csv
 import io
 import statistics
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from lineup.evaluation.predictions import Predictions, digest_ids
-from lineup.evaluation.quality import Quality, wilson_interval
+from lineup.evaluation.quality import Quality
 from lineup.evaluation.scoring import SeedScores
 
-DIGITS = 6
 COST = ("parameters", "trainable_parameters", "macs")
 
 
 def summarize_run(
-    scores: Mapping[int, SeedScores], test_images: int, cost: Mapping[str, int]
+    scores: Mapping[int, SeedScores], test_images: int, cost: Mapping[str, int], judge: ModuleType
 ) -> dict[str, float]:
     """Means over seeds, flat and in a fixed order; `cost` holds the figures named in COST."""
-    figures = [summarize_seed(seed) for seed in scores.values()]
+    figures = [seed.figures for seed in scores.values()]
     mean = {name: statistics.fmean(seed[name] for seed in figures) for name in figures[0]}
-    low, high = wilson_interval(mean["test_accuracy"], test_images)
-    ordered = {
-        "val_accuracy": mean["val_accuracy"],
-        "val_loss": mean["val_loss"],
-        "test_accuracy": mean["test_accuracy"],
-        "test_low": low,
-        "test_high": high,
-        **mean,
-    }
-    return {**_round(ordered), **{name: cost[name] for name in COST}}
+    complete: dict[str, float] = judge.complete(mean, test_images)
+    return {**_round(complete, judge.DIGITS), **{name: cost[name] for name in COST}}
 
 
-def summarize_seed(scores: SeedScores) -> dict[str, float]:
-    """The figures of one seed; precision, recall and F1 are those of test, gap is train minus validation."""
-    train, val, test = (scores.quality[name] for name in ("train", "val", "test"))
-    return {
-        "val_accuracy": val.accuracy,
-        "val_loss": val.loss,
-        "test_accuracy": test.accuracy,
-        "test_loss": test.loss,
-        "macro_precision": test.macro_precision,
-        "macro_recall": test.macro_recall,
-        "macro_f1": test.macro_f1,
-        "train_accuracy": train.accuracy,
-        "train_loss": train.loss,
-        "gap": train.accuracy - val.accuracy,
-    }
-
-
-def detail_run(scores: Mapping[int, SeedScores], predictions: Predictions) -> dict[str, Any]:
+def detail_run(
+    scores: Mapping[int, SeedScores], predictions: Predictions, judge: ModuleType
+) -> dict[str, Any]:
     """Figures of every seed, their standard deviation (null for one seed), classes, and what was scored."""
-    figures = {str(seed): summarize_seed(score) for seed, score in scores.items()}
+    figures = {str(seed): score.figures for seed, score in scores.items()}
     return {
         "images": {name: len(answers.ids) for name, answers in predictions.splits.items()},
         "ids": {name: digest_ids(answers.ids) for name, answers in predictions.splits.items()},
-        "seeds": {seed: _round(figure) for seed, figure in figures.items()},
-        "sd": _deviations(list(figures.values())),
-        "per_class": _mean_classes([score.quality["test"] for score in scores.values()]),
+        "seeds": {seed: _round(figure, judge.DIGITS) for seed, figure in figures.items()},
+        "sd": _deviations(list(figures.values()), judge.DIGITS),
+        "per_class": _mean_classes([score.quality for score in scores.values()], judge.DIGITS),
     }
 
 
 def confusion_csv(scores: Mapping[int, SeedScores], classes: Sequence[str]) -> str:
     """CSV of actual, predicted and count on test, summed over seeds, in the order of `classes`."""
-    counts = np.sum([score.quality["test"].confusion for score in scores.values()], axis=0)
+    counts = np.sum([score.quality.confusion for score in scores.values()], axis=0)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(("actual", "predicted", "count"))
@@ -74,20 +51,21 @@ def confusion_csv(scores: Mapping[int, SeedScores], classes: Sequence[str]) -> s
     return text.getvalue()
 
 
-def _deviations(figures: list[dict[str, float]]) -> dict[str, float | None]:
+def _deviations(figures: list[dict[str, float]], digits: int) -> dict[str, float | None]:
     if len(figures) == 1:
         return dict.fromkeys(figures[0])
-    return {name: round(statistics.stdev(figure[name] for figure in figures), DIGITS) for name in figures[0]}
+    return {name: round(statistics.stdev(figure[name] for figure in figures), digits) for name in figures[0]}
 
 
-def _mean_classes(qualities: list[Quality]) -> dict[str, dict[str, float]]:
+def _mean_classes(qualities: list[Quality], digits: int) -> dict[str, dict[str, float]]:
     return {
         label: _round(
-            {name: statistics.fmean(quality.per_class[label][name] for quality in qualities) for name in row}
+            {name: statistics.fmean(quality.per_class[label][name] for quality in qualities) for name in row},
+            digits,
         )
         for label, row in qualities[0].per_class.items()
     }
 
 
-def _round(figures: Mapping[str, float]) -> dict[str, float]:
-    return {name: round(value, DIGITS) for name, value in figures.items()}
+def _round(figures: Mapping[str, float], digits: int) -> dict[str, float]:
+    return {name: round(value, digits) for name, value in figures.items()}

@@ -1,0 +1,55 @@
+"""Classification as the comparison shows it: ranked by accuracy."""
+
+from lineup.comparison.pictures import draw_accuracy, draw_cost
+from lineup.comparison.task import COST, FULL_COST, NAME, Column, Row, Task, figure, spread, text
+
+
+def format_accuracy(row: Row) -> str:
+    """Test accuracy with half the width of its 95 % interval."""
+    half = (row["test_high"] - row["test_low"]) / 2
+    return f"{row['test_accuracy']:.4f} ±{half:.4f}"
+
+
+def _format_interval(row: Row) -> str:
+    return f"{row['test_low']:.4f} to {row['test_high']:.4f}"
+
+
+TASK = Task(
+    name="classification",
+    title="Classification",
+    headline="accuracy",
+    metrics=(
+        *("val_accuracy", "test_accuracy", "test_low", "test_high", "test_loss", "macro_f1"),
+        *("train_accuracy", "gap", "val_loss", "macro_precision", "macro_recall"),
+    ),
+    curves={"accuracy": "accuracy", "loss": "loss"},
+    brief=(
+        *NAME,
+        figure("Val.", "val_accuracy"),
+        Column("Test (95 %)", "test_accuracy", format_accuracy),
+        figure("F1", "macro_f1"),
+        *COST,
+    ),
+    full=(
+        *NAME,
+        figure("validation", "val_accuracy"),
+        figure("test", "test_accuracy"),
+        Column("95 % interval", "test_low", _format_interval),
+        spread("sd (seeds)", "test_sd"),
+        figure("F1", "macro_f1"),
+        figure("loss", "test_loss"),
+        Column("train less val.", "gap", lambda row: f"{row['gap']:+.4f}"),
+        *FULL_COST,
+    ),
+    seeds=(
+        text("seed", "seed"),
+        figure("train", "train_accuracy"),
+        figure("validation", "val_accuracy"),
+        figure("test", "test_accuracy"),
+        figure("test loss", "test_loss"),
+    ),
+    score=format_accuracy,
+    draw=(draw_accuracy, draw_cost),
+    note="Val. and Test are accuracies, Test with its 95 % interval; F1 is the macro mean on test.",
+    matrix="Confusion on test",
+)

@@ -1,0 +1,32 @@
+"""How a measured figure is called, written and judged: by the last word of its name, as in test_accuracy."""
+
+WORDS = {"mse": "MSE", "psnr": "PSNR", "ssim": "SSIM", "f1": "F1", "val": "validation"}
+FORMS = {"mse": ".6f", "psnr": ".2f", "ms": ".3g"}
+SMALLER_IS_BETTER = ("loss", "mse", "ms")
+
+
+def name_metric(metric: str) -> str:
+    """A metric as people write it: `validation accuracy`, `test MSE`."""
+    return " ".join(WORDS.get(word, word) for word in metric.split("_"))
+
+
+def format_figure(metric: str, value: float, sign: str = "") -> str:
+    """A figure with the digits that its metric needs; sign `+` for differences."""
+    return format(value, sign + FORMS.get(_quantity(metric), ".4f"))
+
+
+def is_smaller_better(metric: str) -> bool:
+    """Whether a smaller figure is the better one."""
+    return _quantity(metric) in SMALLER_IS_BETTER
+
+
+def format_count(number: float) -> str:
+    """A count with three digits and a unit: 622K, 11.2M, 1.3G."""
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "K")):
+        if number >= size * 0.9995:
+            return f"{number / size:.3g}{unit}"
+    return f"{number:.0f}"
+
+
+def _quantity(metric: str) -> str:
+    return metric.rpartition("_")[2]

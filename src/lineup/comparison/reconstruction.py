@@ -1,0 +1,49 @@
+"""Reconstruction as the comparison shows it: ranked by mean squared error, pixels from 0 to 1."""
+
+from lineup.comparison.pictures import draw_error
+from lineup.comparison.task import COST, FULL_COST, NAME, Task, figure, spread, text
+
+TASK = Task(
+    name="reconstruction",
+    title="Reconstruction",
+    headline="mse",
+    metrics=(
+        *("val_mse", "test_mse", "val_psnr", "test_psnr", "val_ssim", "test_ssim", "train_mse", "gap"),
+        *("probe_val_accuracy", "probe_test_accuracy"),
+    ),
+    curves={"loss": "MSE", "psnr": "PSNR (dB)"},
+    brief=(
+        *NAME,
+        figure("Val. MSE", "val_mse"),
+        figure("Test MSE", "test_mse"),
+        figure("PSNR", "test_psnr"),
+        figure("SSIM", "test_ssim"),
+        figure("Probe", "probe_test_accuracy"),
+        *COST,
+    ),
+    full=(
+        *NAME,
+        figure("val. MSE", "val_mse"),
+        figure("test MSE", "test_mse"),
+        spread("sd (seeds)", "test_sd"),
+        figure("train MSE", "train_mse"),
+        figure("PSNR (dB)", "test_psnr"),
+        figure("SSIM", "test_ssim"),
+        figure("probe val.", "probe_val_accuracy"),
+        figure("probe test", "probe_test_accuracy"),
+        *FULL_COST,
+    ),
+    seeds=(
+        text("seed", "seed"),
+        figure("train MSE", "train_mse"),
+        figure("val. MSE", "val_mse"),
+        figure("test MSE", "test_mse"),
+        figure("PSNR (dB)", "test_psnr"),
+        figure("probe test", "probe_test_accuracy"),
+    ),
+    score=figure("Test MSE", "test_mse").text,
+    draw=(draw_error,),
+    note="MSE is of pixels from 0 to 1; PSNR (dB), SSIM and Probe, the accuracy of a linear classifier on "
+    "the frozen latents, are of test.",
+    matrix="Confusion of the linear probe on test",
+)

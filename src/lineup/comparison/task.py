@@ -1,0 +1,100 @@
+"""What the comparison must know of a task; classification.py and reconstruction.py fill it in."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from lineup.comparison.figures import format_count, format_figure, is_smaller_better
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column for people: its heading, the key of a row that it is sorted by, and what it says of a row."""
+
+    head: str
+    key: str
+    text: Callable[[Row], str]
+
+
+@dataclass(frozen=True)
+class Task:
+    """What is measured in the runs of a task, and how it is shown.
+
+    headline: the quantity that ranks runs, by its figure on validation (val_…), and is reported on test;
+    metrics: the keys of metrics/runs that the table takes beside those of every task; curves: the
+    quantities of plots/curves (train_…, val_…) and the titles of their axes; brief: the columns for a
+    README or a terminal, full: those of the report, seeds: those of a single seed; score: the headline
+    on test, with its interval where there is one; draw: pictures of all measured runs; note: what the
+    columns of `brief` are; matrix: what the confusion matrix is of.
+    """
+
+    name: str
+    title: str
+    headline: str
+    metrics: tuple[str, ...]
+    curves: Mapping[str, str]
+    brief: tuple[Column, ...]
+    full: tuple[Column, ...]
+    seeds: tuple[Column, ...]
+    score: Callable[[Row], str]
+    draw: tuple[Callable[[Sequence[Row]], Figure], ...]
+    note: str
+    matrix: str
+
+    def rank(self, row: Row) -> tuple[float, str]:
+        """The key that sorts measured rows of this task, the best on validation first."""
+        value: float = row[f"val_{self.headline}"]
+        return (value if is_smaller_better(self.headline) else -value, row["run"])
+
+
+def figure(head: str, key: str) -> Column:
+    """A column with a figure of as many digits as its metric needs."""
+    return Column(head, key, lambda row: format_figure(key, row[key]))
+
+
+def count(head: str, key: str) -> Column:
+    """A column with a count and its unit."""
+    return Column(head, key, lambda row: format_count(row[key]))
+
+
+def digits(head: str, key: str) -> Column:
+    """A column with a number of three digits."""
+    return Column(head, key, lambda row: f"{row[key]:.3g}")
+
+
+def text(head: str, key: str) -> Column:
+    """A column with a text."""
+    return Column(head, key, lambda row: str(row[key]))
+
+
+def spread(head: str, key: str) -> Column:
+    """A column with a standard deviation over seeds, where there are several, and their number."""
+    return Column(head, key, lambda row: f"{_deviation(key, row)}({row['seeds']})")
+
+
+def _deviation(key: str, row: Row) -> str:
+    return "" if row[key] is None else f"{row[key]:.2g} "
+
+
+NAME = (text("Run", "run"), text("Row", "row"))
+COST = (
+    count("Param.", "parameters"),
+    count("MACs", "macs"),
+    digits("s/epoch", "seconds_per_epoch"),
+    digits("ms", "latency_ms"),
+)
+FULL_COST = (
+    count("parameters", "parameters"),
+    count("trainable", "trainable_parameters"),
+    count("MACs", "macs"),
+    digits("epochs", "epochs"),
+    digits("s/epoch", "seconds_per_epoch"),
+    count("images/s", "images_per_second"),
+    digits("ms/image", "latency_ms"),
+    text("device", "device"),
+    text("precision", "precision"),
+)

@@ -1,0 +1,65 @@
+"""Classification: accuracy with its interval, loss, precision, recall and F1, and the gap to train."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lineup.data.pack import Pack
+from lineup.evaluation.predictions import SPLITS
+from lineup.evaluation.quality import Quality, measure_quality, wilson_interval
+from lineup.evaluation.scoring import Apply, Sample, SeedScores
+from lineup.judges.classification.pictures import draw_predictions
+from lineup.models import PixelModel
+
+DIGITS = 6
+
+
+def score_seed(
+    apply: Apply, model: PixelModel, learn: Pack, samples: Mapping[str, Sample], where: str
+) -> SeedScores:
+    """Score one seed by its logits.
+
+    Raises LineupError, naming `where`, if an output is not finite.
+    """
+    logits = {name: apply(model, sample.images) for name, sample in samples.items()}
+    quality = {
+        name: measure_quality(logits[name], sample.labels, learn.classes, f"{where} on {name}")
+        for name, sample in samples.items()
+    }
+    probabilities = {name: logits[name].softmax(1) for name in SPLITS}
+    return SeedScores(_list_figures(quality), quality["test"], probabilities, {})
+
+
+def complete(mean: Mapping[str, float], test_images: int) -> dict[str, float]:
+    """Put the interval of the test accuracy beside it."""
+    low, high = wilson_interval(mean["test_accuracy"], test_images)
+    first = {name: mean[name] for name in ("val_accuracy", "val_loss", "test_accuracy")}
+    return {**first, "test_low": low, "test_high": high, **mean}
+
+
+def draw(
+    apply: Apply,
+    model: PixelModel,
+    scores: SeedScores,
+    samples: Mapping[str, Sample],
+    classes: Sequence[str],
+    folder: Path,
+) -> None:
+    """Draw test images with what one seed answered."""
+    draw_predictions(samples["test"], scores.probabilities["test"], classes, folder / "predictions.png")
+
+
+def _list_figures(quality: Mapping[str, Quality]) -> dict[str, float]:
+    """The figures of one seed; precision, recall and F1 are those of test, gap is train minus validation."""
+    train, val, test = (quality[name] for name in ("train", "val", "test"))
+    return {
+        "val_accuracy": val.accuracy,
+        "val_loss": val.loss,
+        "test_accuracy": test.accuracy,
+        "test_loss": test.loss,
+        "macro_precision": test.macro_precision,
+        "macro_recall": test.macro_recall,
+        "macro_f1": test.macro_f1,
+        "train_accuracy": train.accuracy,
+        "train_loss": train.loss,
+        "gap": train.accuracy - val.accuracy,
+    }

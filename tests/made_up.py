@@ -1,0 +1,139 @@
+"""Results of runs that never ran, in the form in which train and evaluate leave them."""
+
+import csv
+import json
+import math
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from PIL import Image
+from ruamel.yaml import YAML
+
+ROOT = Path(__file__).parents[1]
+CLASSES = ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"]
+# run: (row, seeds, validation accuracy or mean squared error, latency in ms)
+CLASSIFIERS: dict[str, tuple[str | None, list[int], float, float]] = {
+    "b1": ("B1", [0], 0.61, 0.4),
+    "d3": ("D3", [0, 1, 2], 0.74, 0.62),
+    "d3_fp32": ("D3", [0, 1, 2], 0.743, 0.61),
+    "resnet18_e1": ("E1", [0], 0.89, 6.2),
+    "own": (None, [5, 6], 0.70, 0.64),
+}
+AUTOENCODERS: dict[str, tuple[str | None, list[int], float, float]] = {
+    "cae": ("A6", [0], 0.0011, 0.7),
+    "cae_wide": ("A8", [0, 1], 0.0007, 0.9),
+}
+RUNS = {**CLASSIFIERS, **AUTOENCODERS}
+WAITING = {"swin": "A9", "vgg16": "B12"}
+
+
+def declare(runs: Mapping[str, tuple[str | None, list[int]]], waiting: Mapping[str, str]) -> str:
+    """A params.yaml with these runs {name: (row, seeds)} and waiting ones {name: row}."""
+    data = YAML(typ="safe", pure=True).load(ROOT / "tests/tiny.yaml")
+    example = data["runs"]["dense"]
+    data["models"]["autoencoder"] = {"small": {"filters": [4, 8], "bottleneck": 8, "batch_norm": False}}
+    data["runs"] = {name: example | {"row": row, "seeds": seeds} for name, (row, seeds) in runs.items()}
+    for name in set(AUTOENCODERS) & set(runs):
+        data["runs"][name] |= {"task": "reconstruction", "family": "autoencoder", "model": "small"}
+    data["waiting"] = {name: example | {"row": row} for name, row in waiting.items()}
+    return json.dumps(data)
+
+
+def put(folder: Path, path: str, content: Any) -> None:
+    """Write a text, or something else as JSON, to `path` in `folder`."""
+    target = folder / path
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.write_text(content if isinstance(content, str) else json.dumps(content))
+
+
+def score_classifier(val: float) -> dict[str, float]:
+    """Metrics of a classifier with this validation accuracy."""
+    test = round(val - 0.004, 6)
+    metrics = {"val_accuracy": val, "val_loss": 0.9, "test_accuracy": test, "test_low": test - 0.009}
+    metrics |= {"test_high": test + 0.009, "test_loss": 0.95, "macro_precision": test, "macro_recall": test}
+    return metrics | {"macro_f1": test - 0.001, "train_accuracy": val + 0.05, "train_loss": 0.8, "gap": 0.05}
+
+
+def score_autoencoder(val: float) -> dict[str, float]:
+    """Metrics of an autoencoder with this mean squared error on validation."""
+    metrics = {"val_mse": val, "test_mse": val + 0.00001, "val_psnr": 31.0, "test_psnr": 30.9}
+    metrics |= {"val_ssim": 0.95, "test_ssim": 0.9456, "train_mse": val - 0.00002, "gap": 0.00002}
+    return metrics | {"probe_val_accuracy": 0.53, "probe_test_accuracy": 0.5234}
+
+
+def make_results(folder: Path, run: str, seeds: list[int], val: float, latency: float) -> None:
+    """Results of a made-up run in the form of train and evaluate."""
+    autoencoder = run in AUTOENCODERS
+    scores = score_autoencoder(val) if autoencoder else score_classifier(val)
+    cost = {"parameters": 622_282, "trainable_parameters": 621_322, "macs": 6_300_000}
+    keys = [str(seed) for seed in seeds]
+    put(folder, f"metrics/runs/{run}.json", scores | cost)
+    per_class = {n: {"precision": 0.7, "recall": 0.71, "f1": 0.72, "support": 1000} for n in CLASSES}
+    detail: dict[str, Any] = {"images": {"val": 10, "test": 10}, "ids": {"val": "ab", "test": "cd"}}
+    detail |= {"seeds": dict.fromkeys(keys, scores), "per_class": per_class}
+    detail["sd"] = dict.fromkeys(scores, 0.002 if len(seeds) > 1 else None)
+    put(folder, f"metrics/detail/{run}.json", detail)
+    speed = {"latency_ms": latency, "batch_images_per_second": 900 / latency}
+    put(folder, f"metrics/latency/{run}.json", speed)
+    environment = {"torch": "2.15", "device": "cpu", "threads": 2, "commit": f"c0ffee-{run}"}
+    training = {"epochs": 10, "seconds_per_epoch": 9.1, "images_per_second": 4400.0, "device": "cpu"}
+    training |= {"precision": "bf16", "seeds": {key: {"environment": environment} for key in keys}}
+    put(folder, f"metrics/training/{run}.json", training)
+    curves = [learn(seed - seeds[0], val, autoencoder) for seed in seeds]
+    lines = [f"{seed},{line}" for seed, curve in zip(seeds, curves, strict=True) for line in curve]
+    quantity = "psnr" if autoencoder else "accuracy"
+    head = f"seed,phase,epoch,lr,train_loss,train_{quantity},val_loss,val_{quantity},best"
+    put(folder, f"plots/curves/{run}.csv", "\n".join([head, *lines]) + "\n")
+    cells = [
+        f"{a},{p},{700 if a == p else i * j % 61}"
+        for i, a in enumerate(CLASSES)
+        for j, p in enumerate(CLASSES)
+    ]
+    put(folder, f"plots/confusion/{run}.csv", "\n".join(["actual,predicted,count", *cells]) + "\n")
+    for name in ("reconstructions", "latent", "filters") if autoencoder else ("predictions",):
+        put_picture(folder / f"plots/pictures/{run}/{name}.png")
+
+
+def learn(seed: int, val: float, autoencoder: bool) -> list[str]:
+    """Lines of plots/curves after the seed; a later seed stops an epoch earlier."""
+    lines = []
+    for epoch in range(1, 11 - seed):
+        reached = val - 0.4 * math.exp(-epoch / 3) + 0.004 * seed
+        loss = val * (1 + 9 * math.exp(-epoch / 2)) if autoencoder else 1.7 - reached
+        score = -10 * math.log10(loss) if autoencoder else reached
+        lines.append(f"all,{epoch},0.1,{loss * 0.95},{score + 0.02},{loss},{score},0")
+    return lines
+
+
+def put_picture(path: Path) -> None:
+    """A small picture."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", (64, 48), "teal").save(path)
+
+
+def make_project(folder: Path) -> None:
+    """A folder in which every stage before compare has run."""
+    for name in ("claims.csv", "protocols.yaml"):
+        (folder / name).write_bytes((ROOT / name).read_bytes())
+    declared = {run: (row, seeds) for run, (row, seeds, _, _) in RUNS.items()}
+    (folder / "params.yaml").write_text(declare(declared, WAITING))
+    for name in ("digits", "removed"):
+        put_picture(folder / f"plots/samples/{name}.png")
+    for run, (_, seeds, val, latency) in RUNS.items():
+        make_results(folder, run, seeds, val, latency)
+
+
+def compare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
+    """Run the stage in `folder` and return the rows of metrics/comparison.csv."""
+    monkeypatch.chdir(folder)
+    runpy.run_path(str(ROOT / "stages/compare.py"))["main"]()
+    return read_csv(folder / "metrics/comparison.csv")
+
+
+def read_csv(path: Path) -> list[dict[str, str]]:
+    """The lines of a CSV file."""
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))

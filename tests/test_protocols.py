@@ -1,0 +1,223 @@
+import csv
+import runpy
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from made_up import ROOT, compare, make_project, read_csv
+from ruamel.yaml import YAML
+
+from lineup.claims import read_claims
+from lineup.comparison.protocols import (
+    MET,
+    NOTHING_FIXED,
+    find_departures,
+    judge_protocol,
+    resolve_protocols,
+)
+from lineup.comparison.reproductions import COLUMNS
+from lineup.config import schema
+from lineup.config.params import load
+from lineup.errors import LineupError
+
+PATH = ROOT / "protocols.yaml"
+CLAIMS = read_claims(ROOT / "claims.csv")
+
+
+def read_protocols() -> dict[str, dict[str, Any]]:
+    return resolve_protocols(YAML(typ="safe", pure=True).load(PATH), CLAIMS, str(PATH))
+
+
+# --- the file of the reports' protocols --------------------------------------------------------------------
+
+
+def test_every_row_of_the_reports_has_a_protocol() -> None:
+    protocols = read_protocols()
+    assert set(protocols) == set(CLAIMS)
+    assert [row for row in protocols if not protocols[row]] == ["A9"]
+
+
+def test_every_path_is_one_that_params_can_have() -> None:
+    entries: dict[str, type[schema.Entry]] = {
+        "view": schema.View,
+        "weights": schema.Weights,
+        "augment": schema.Augment,
+    }
+    known = {f"{part}.{key}" for part, entry in entries.items() for key in entry.model_fields}
+    known |= {f"recipe.{key}" for key in schema.Recipe.model_fields} | {"tta", "model.family"}
+    models = schema.Models.__annotations__.values()
+    known |= {f"model.{key}" for spec in models for key in get_args(spec)[1].model_fields}
+    known |= {f"recipe.phases.{number}.{key}" for number in (0, 1) for key in schema.Phase.__annotations__}
+    schedules = (schema.Constant, schema.Cosine, schema.OneCycle, schema.Plateau)
+    known |= {f"recipe.schedule.{key}" for entry in schedules for key in entry.model_fields}
+    known |= {"augment.shift.0", "augment.shift.1"}  # horizontal, vertical
+    assert {path for protocol in read_protocols().values() for path in protocol} <= known
+
+
+def test_a_step_of_the_ladder_changes_what_the_report_says() -> None:
+    protocols = read_protocols()
+    changes = {
+        row: {path for path in {**one, **other} if one.get(path) != other.get(path)}
+        for row, one, other in (
+            (f"B{number}", protocols[f"B{number - 1}"], protocols[f"B{number}"]) for number in range(2, 12)
+        )
+    }
+    assert changes["B2"] == {"model.batch_norm", "model.dropout"}
+    assert changes["B3"] == changes["B4"] == changes["B7"] == {"model.layers"}
+    assert changes["B5"] == {"recipe.optimizer", "recipe.momentum", "recipe.lr"}
+    assert changes["B6"] == {"recipe.patience"}
+    assert changes["B8"] == {"recipe.batch_size"}
+    assert changes["B9"] == {"augment.rotate", "augment.shift", "augment.shift.1"}
+    assert changes["B10"] == {"recipe.lr", "model.layers"}
+    assert changes["B11"] == {"model.dropout"}
+
+
+# --- departures --------------------------------------------------------------------------------------------
+
+SETTINGS = {
+    "view": {"size": 32},
+    "model": {"layers": ["conv 32", "dropout", "gap", "dense 100"], "widths": [8]},
+    "recipe": {"lr": 0.01, "phases": [{"name": "head", "epochs": 15}], "schedule": {"name": "cosine"}},
+    "tta": "none",
+}
+
+
+@pytest.mark.parametrize(
+    "protocol",
+    [
+        {"view.size": 32, "tta": "none"},
+        {"recipe.lr": {"above": 0.001}, "recipe.phases.0.epochs": 15},
+        {"recipe.schedule.name": {"one_of": ["cosine", "plateau"]}, "tta": {"none_of": ["flip"]}},
+        {"model.layers": {"in_order": ["conv 32", "gap", "dense 100"]}},
+    ],
+)
+def test_a_protocol_is_met(protocol: dict[str, Any]) -> None:
+    assert find_departures(protocol, SETTINGS) == []
+    assert judge_protocol(protocol, SETTINGS) == MET
+
+
+@pytest.mark.parametrize(
+    ("path", "expected", "departure"),
+    [
+        ("recipe.lr", 0.001, "recipe.lr 0.01, the report has 0.001"),
+        ("recipe.lr", {"above": 0.01}, "recipe.lr 0.01, the report has more than 0.01"),
+        ("view.size", {"one_of": [96, 224]}, "view.size 32, the report has 96 or 224"),
+        ("tta", {"none_of": ["none"]}, "tta none, the report has not none"),
+        ("recipe.phases", [], "recipe.phases [head], the report has []"),
+        ("recipe.phases.1.epochs", 10, "recipe.phases.1.epochs not there, the report has 10"),
+        ("tta", {"above": 0}, "tta none, the report has more than 0"),
+        ("model.widths", {"in_order": ["conv 8"]}, "model.widths [], the report has [conv 8]"),
+        ("model.arch", "resnet18", "model.arch not there, the report has resnet18"),
+        (
+            "model.layers",
+            {"in_order": ["conv 32", "flatten", "dense 100"]},
+            "model.layers [conv 32, dense 100], the report has [conv 32, flatten, dense 100]",
+        ),
+    ],
+)
+def test_a_departure_names_both_values(path: str, expected: Any, departure: str) -> None:
+    assert find_departures({path: expected, "view.size": 32} | {path: expected}, SETTINGS) == [departure]
+
+
+def test_departures_stand_one_after_another_and_no_protocol_is_not_met() -> None:
+    text = judge_protocol({"tta": "flip", "view.size": 96}, SETTINGS)
+    assert text == "tta none, the report has flip; view.size 32, the report has 96"
+    assert judge_protocol({}, SETTINGS) == NOTHING_FIXED
+
+
+# --- reading -----------------------------------------------------------------------------------------------
+
+
+def test_entries_hold_what_they_are_like_and_their_own_value_goes_first() -> None:
+    data = {
+        "shared": {"a": {"tta": "none", "view.size": 32}, "b": {"like": ["a"], "view.size": 96}},
+        "rows": {"X1": {"like": ["b"], "recipe.lr": 0.1}, "X2": {"like": ["X1", "a"], "recipe.lr": 0.2}},
+    }
+    assert resolve_protocols(data, ["X1", "X2"], "file") == {
+        "X1": {"tta": "none", "view.size": 96, "recipe.lr": 0.1},
+        "X2": {"tta": "none", "view.size": 32, "recipe.lr": 0.2},
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        ([], "other sections"),
+        ({"rows": {}}, "other sections"),
+        ({"shared": {}, "rows": {"X1": {}, "X2": {}}}, "rows that differ in X2"),
+        ({"shared": {}, "rows": {}}, "rows that differ in X1"),
+        ({"shared": {}, "rows": {"X1": {"like": ["gone"]}}}, "X1: like: gone"),
+        ({"shared": {"a": {"like": ["X1"]}}, "rows": {"X1": {"like": ["a"]}}}, "a: like: X1"),
+        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"over": 1}}}}, "X1: recipe.lr"),
+        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"above": 1, "one_of": []}}}}, "X1: recipe.lr"),
+    ],
+)
+def test_a_file_of_something_else_is_refused(data: Any, message: str) -> None:
+    with pytest.raises(LineupError, match=message):
+        resolve_protocols(data, ["X1"], "file")
+
+
+# --- claims beside measurements ----------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def claimed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
+    folder = tmp_path_factory.mktemp("claims")
+    make_project(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        compare(folder, patch)
+    return read_csv(folder / "metrics/reproductions.csv")
+
+
+def test_every_figure_of_every_row_is_listed(claimed: list[dict[str, str]]) -> None:
+    assert tuple(claimed[0]) == COLUMNS
+    assert list(dict.fromkeys(line["row"] for line in claimed)) == list(CLAIMS)
+    with (ROOT / "claims.csv").open(newline="") as file:
+        figures = [(line["row"], line["metric"], line["what"]) for line in csv.DictReader(file)]
+    assert list(dict.fromkeys((line["row"], line["metric"], line["what"]) for line in claimed)) == figures
+
+
+def test_rows_without_a_result_say_so(claimed: list[dict[str, str]]) -> None:
+    states = {(line["row"], line["run"]): line["status"] for line in claimed}
+    assert states["A1", ""] == states["A9", "swin"] == states["B12", "vgg16"] == "not run yet"
+    assert states["A8", "cae_wide"] == states["D3", "d3"] == "measured"
+    assert not any(line["measured"] or line["better"] for line in claimed if line["status"] == "not run yet")
+
+
+def test_differences_say_which_way_is_better(claimed: list[dict[str, str]]) -> None:
+    found = {(line["run"], line["metric"]): (line["difference"], line["better"]) for line in claimed}
+    assert found["b1", "val_accuracy"] == ("0.0353", "True")
+    assert found["b1", "val_loss"] == ("-0.3166", "True")
+    assert found["cae", "test_mse"] == ("0.00011", "False")
+    assert found["cae_wide", "test_mse"] == ("-4.4e-05", "True")
+
+
+def test_the_run_at_the_protocol_stands_before_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_project(tmp_path)
+    protocols = (tmp_path / "protocols.yaml").read_text()
+    # Row D3 as the made-up runs have it, and one of two runs off it.
+    text = "  D3: {recipe.epochs: 1, recipe.batch_size: 128}"
+    start, end = protocols.index("  D3:\n"), protocols.index("  E1:")
+    (tmp_path / "protocols.yaml").write_text(f"{protocols[:start]}{text}\n{protocols[end:]}")
+    data = YAML(typ="safe", pure=True).load(tmp_path / "params.yaml")
+    data["recipes"]["other"] = data["recipes"]["short"] | {"epochs": 2}
+    data["runs"]["d3_fp32"]["recipe"] = "other"
+    with (tmp_path / "params.yaml").open("w") as file:
+        YAML().dump(data, file)
+    compare(tmp_path, monkeypatch)
+    lines = [line for line in read_csv(tmp_path / "metrics/reproductions.csv") if line["row"] == "D3"]
+    found = dict.fromkeys((line["run"], line["protocol"]) for line in lines)
+    assert list(found) == [("d3", "met"), ("d3_fp32", "recipe.epochs 2, the report has 1")]
+
+
+def test_a_declared_row_has_a_run_at_its_protocol() -> None:
+    params = load(ROOT / "params.yaml")
+    resolve = runpy.run_path(str(ROOT / "stages/compare.py"))["resolve_run"]
+    entries = [resolve(params, run) for run in [*params.runs.values(), *params.waiting.values()] if run.row]
+    protocols = read_protocols()
+    verdicts: dict[str, list[str]] = {}
+    for entry in entries:
+        verdicts.setdefault(entry.row, []).append(judge_protocol(protocols[entry.row], entry.settings))
+    assert [found for found in verdicts.values() if not {MET, NOTHING_FIXED} & set(found)] == []

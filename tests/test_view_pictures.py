@@ -1,0 +1,35 @@
+"""Pictures of a view."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from matplotlib.image import imread
+
+from lineup.data.pack import Pack
+from lineup.data.pictures import choose_evenly, draw_classes
+
+
+def make(channels: int) -> Pack:
+    count = 24
+    images = torch.randint(0, 256, (count, 8, 8, channels), dtype=torch.uint8)
+    facts = ((0.0,) * channels, (255.0,) * channels) * 2
+    held_out = torch.arange(count) % 4 == 0
+    return Pack(images, torch.arange(count) % 3, torch.arange(count), held_out, ("a", "b", "c"), *facts)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_the_same_view_gives_the_same_picture_with_a_row_a_class(tmp_path: Path, channels: int) -> None:
+    pack = make(channels)
+    draw_classes(pack, tmp_path / "first.png")
+    draw_classes(pack, tmp_path / "second.png")
+    assert (tmp_path / "first.png").read_bytes() == (tmp_path / "second.png").read_bytes()
+    height, width, _ = imread(tmp_path / "first.png").shape
+    assert width > 3 * height
+
+
+def test_images_are_spread_evenly() -> None:
+    chosen = torch.tensor([False, True, True, True, True, False, True, True])
+    assert choose_evenly(chosen, 3).tolist() == [1, 3, 6]
+    assert choose_evenly(chosen, 9).tolist() == [1, 2, 3, 4, 6, 7]
+    assert choose_evenly(~chosen & chosen, 3).tolist() == []
