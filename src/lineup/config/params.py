@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -257,6 +258,7 @@ def _reference_problems(data: dict[str, Any], path: Path) -> Iterator[LineupErro
         yield LineupError(where, "also in runs", "a run in runs or in waiting", "remove one of the two")
 
 
+@cache
 def _families() -> list[str]:
     return list(Params.model_json_schema()["$defs"]["Models"]["properties"])
 

@@ -1,0 +1,371 @@
+"""Declared grids: what is refused, which points there are, what counts as a result, and DVC's real queue."""
+
+import csv
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from dvc.utils.hydra import apply_overrides
+from matplotlib.patches import Rectangle
+from pipeline import ROOT, TINY
+
+from lineup.config.params import parse
+from lineup.errors import LineupError
+from sweep.identity import identify, identify_revision, list_code, refuse_uncommitted
+from sweep.picture import BEST, draw
+from sweep.plan import Point, Sweep, load_sweeps, make_points, pick_sweep
+from sweep.results import (
+    FINISHED,
+    Result,
+    Row,
+    choose,
+    find_results,
+    format_csv,
+    format_markdown,
+    list_experiments,
+)
+from sweep.run import main
+from workspace import lay_out
+
+SWEEPS = """sweeps:
+  small:
+    run: later
+    best: highest val_accuracy
+    grid:
+      recipes.short.lr: [0.02, 0.00001]
+      runs.later.augment: [none]
+waiting:
+  soon:
+    run: unborn
+    best: lowest val_mse
+    grid: {recipes.unborn.lr: [1.0]}
+"""
+PARAMS: dict[str, Any] = parse(TINY.read_text(), TINY)
+# Instead of a training: with the rate, accuracy falls on validation and rises on test; a file makes it fail.
+SCORE = """
+import json, os, sys
+from pathlib import Path
+from ruamel.yaml import YAML
+lr = YAML(typ="safe").load(Path("params.yaml"))["recipes"]["short"]["lr"]
+print("later seed 0  epoch 1/1  loss 1.0", flush=True)
+if lr < 0.001 and Path(os.environ["BROKEN"]).exists():
+    sys.exit("broken")
+Path("metrics/runs").mkdir(parents=True, exist_ok=True)
+Path("metrics/runs/later.json").write_text(json.dumps({"val_accuracy": 1 - lr, "test_accuracy": lr}))
+"""
+STAGE = """stages:
+  evaluate:
+    foreach: ${runs}
+    do:
+      cmd: python score.py ${key}
+      deps: [score.py]
+      params: [recipes, "runs.${key}"]
+      metrics: ["metrics/runs/${key}.json": {cache: false}]
+"""
+
+
+def small(**changes: Any) -> Sweep:
+    made = {"run": "dense", "best": "highest val_accuracy", "grid": {"recipes.short.lr": [0.1, 0.2]}}
+    return Sweep.model_validate({**made, **changes})
+
+
+def rows(sweep: Sweep, figures: list[tuple[float, float] | None]) -> list[Row]:
+    points = make_points("s", sweep, PARAMS)
+    assert len(points) == len(figures)
+    return [
+        Row(point, f"id{point.number}", FINISHED, f"s-{point.number}", Result(f"s-{point.number}", *pair))
+        if pair
+        else Row(point, f"id{point.number}", "failed", f"s-{point.number}", None)
+        for point, pair in zip(points, figures, strict=True)
+    ]
+
+
+# --- sweeps.yaml ----------------------------------------------------------------------------------------
+
+
+def test_every_grid_of_the_reports_is_declared_and_fits_the_parameters() -> None:
+    params = parse((ROOT / "params.yaml").read_text(), ROOT / "params.yaml")
+    sweeps = load_sweeps(ROOT / "sweeps.yaml")
+    counts = {name: len(make_points(name, sweep, params)) for name, sweep in sweeps.sweeps.items()}
+    assert counts.items() >= {"a7": 9, "e1": 16, "e2": 16, "e3": 16}.items()
+    assert "a5" in {**sweeps.sweeps, **sweeps.waiting}
+
+
+WRONG = {
+    "key": ("best: high", "bets: high", "bets: unknown key; expected a key of the schema; fix: did you"),
+    "test": ("highest val_accuracy", "highest test_accuracy", "expected a figure of validation, since"),
+    "metric": ("highest val_accuracy", "highest val_acuracy", "fix: did you mean highest val_accuracy"),
+    "direction": ("highest val_accuracy", "lowest val_accuracy", "sweeps.small.best: 'lowest val_accuracy'"),
+    "no values": ("[0.02, 0.00001]", "[]", "sweeps.small.grid.recipes.short.lr: []; expected"),
+    "name": ("  small:", "  sma-ll:", "sweeps.sma-ll: 'sma-ll'"),
+    "twice": ("    run: later", "    run: later\n    run: long", "sweeps.yaml line 4"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "message"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_file_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "sweeps.yaml"
+    assert SWEEPS.count(old) == 1
+    path.write_text(SWEEPS.replace(old, new))
+    with pytest.raises(LineupError) as caught:
+        load_sweeps(path)
+    assert message in str(caught.value)
+    assert all("; fix: " in line for line in str(caught.value).splitlines())
+
+
+def test_a_waiting_or_unknown_sweep_is_not_run(tmp_path: Path) -> None:
+    (tmp_path / "sweeps.yaml").write_text(SWEEPS)
+    sweeps = load_sweeps(tmp_path / "sweeps.yaml")
+    with pytest.raises(LineupError, match=r"waiting\.soon: waits; .* declare run unborn"):
+        pick_sweep(sweeps, "soon")
+    with pytest.raises(LineupError, match="did you mean small"):
+        pick_sweep(sweeps, "smal")
+
+
+UNFIT: dict[str, tuple[dict[str, Any], str]] = {
+    "run": ({"run": "dens"}, "run: no run 'dens'; expected a run of params.yaml; fix: did you mean dense"),
+    "key": ({"grid": {"recipes.short.rl": [1.0]}}, "recipes.short.rl: no 'rl' there; expected a key"),
+    "entry": ({"grid": {"recipes.shorts.lr": [1.0]}}, "no 'shorts' there; .* did you mean short"),
+    "too deep": ({"grid": {"recipes.short.lr.x": [1.0]}}, "no 'x' there"),
+    "value": ({"grid": {"recipes.short.lr": ["fast"]}}, "recipes.short.lr: the text 'fast'; expected a numb"),
+    "name": ({"grid": {"runs.dense.augment": ["nine"]}}, "runs.dense.augment: unknown name 'nine'"),
+    "unread": ({"grid": {"recipes.long.lr": [0.1, 0.2]}}, "points 1 and 2 train the same"),
+    "same": ({"grid": {"recipes.short.lr": [0.1, 1e-1]}}, "points 1 and 2 train the same"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("changes", "message"), UNFIT.values(), ids=UNFIT.keys())
+def test_a_grid_that_does_not_fit_the_parameters_is_refused(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(LineupError, match=message) as caught:
+        make_points("s", small(**changes), PARAMS)
+    assert str(caught.value).startswith("sweeps.yaml: sweeps.s.")
+    assert "\n" not in str(caught.value)
+
+
+def test_points_are_all_combinations_in_order() -> None:
+    sweep = small(grid={"recipes.short.lr": [0.1, 0.2], "recipes.short.optimizer": ["sgd", "adam"]})
+    points = make_points("s", sweep, PARAMS)
+    assert [tuple(point.values.values()) for point in points] == [
+        (0.1, "sgd"), (0.1, "adam"), (0.2, "sgd"), (0.2, "adam"),
+    ]  # fmt: skip
+    assert PARAMS["recipes"]["short"]["lr"] == 0.01
+
+
+@pytest.mark.parametrize("run", ["dense", "later"])
+def test_dvc_makes_the_same_parameters_of_the_overrides(tmp_path: Path, run: str) -> None:
+    grid = {"recipes.short.lr": [0.00001], f"runs.{run}.seeds": [[3, 4]], "recipes.short.keep": ["best"],
+            "runtime.channels_last": [False]}  # fmt: skip
+    [point] = make_points("s", small(run=run, grid=grid), PARAMS)
+    shutil.copy(TINY, tmp_path / "params.yaml")
+    apply_overrides(str(tmp_path / "params.yaml"), list(point.overrides))
+    assert parse((tmp_path / "params.yaml").read_text(), TINY) == point.params
+    assert point.params["runs"][run]["seeds"] == [3, 4]
+
+
+# --- results --------------------------------------------------------------------------------------------
+
+
+def test_validation_chooses_and_test_does_not() -> None:
+    made = rows(small(), [(0.8, 0.1), (0.7, 0.9)])
+    assert choose(small(), made) is made[0]
+    lowest = small(best="lowest val_loss")
+    assert choose(lowest, made) is made[1]
+    assert choose(small(), rows(small(), [None, None])) is None
+
+
+def test_the_table_has_every_point_and_marks_the_best() -> None:
+    sweep = small()
+    made = rows(sweep, [None, (0.7, 0.9)])
+    table = list(csv.DictReader(format_csv(sweep, made).splitlines()))
+    assert [(row["status"], row["best"]) for row in table] == [("failed", ""), ("finished", "yes")]
+    assert table[1] == {
+        "point": "2", "experiment": "s-2", "status": "finished", "recipes.short.lr": "0.2", "seeds": "0",
+        "val_accuracy": "0.7", "test_accuracy": "0.9", "best": "yes", "identity": "id2",
+    }  # fmt: skip
+    lines = format_markdown("s", sweep, made).splitlines()
+    assert lines[0] == "# Sweep s: 1 of 2 points of run dense"
+    assert lines[-2:] == ["| s-2 | 0.2 | 0 | 0.7 | 0.9 | **best** |", "| s-1 | 0.1 | 0 |  |  | failed |"]
+
+
+def test_two_parameters_are_a_heatmap_with_the_best_framed() -> None:
+    sweep = small(grid={"recipes.short.lr": [0.1, 0.2], "recipes.short.optimizer": ["sgd", "adam"]})
+    [axes] = draw("s", sweep, rows(sweep, [(0.5, 0), (0.6, 0), None, (0.4, 0)])).axes
+    assert [text.get_text() for text in axes.texts] == ["0.5", "0.6", "0.4"]
+    frames = [patch for patch in axes.patches if isinstance(patch, Rectangle) and not patch.get_fill()]
+    assert [frame.get_xy() for frame in frames] == [(0.5, -0.5)]
+    assert axes.get_xlabel() == "optimizer"
+
+
+def test_more_parameters_are_parallel_coordinates_with_the_best_in_orange() -> None:
+    keys = {"recipes.short.lr": [0.1, 0.2], "recipes.short.optimizer": ["sgd", "adam"]}
+    sweep = small(grid={**keys, "recipes.short.ema": [0.0, 0.5]}, best="lowest val_loss")
+    figures = [(place / 10, 0.0) for place in range(8)]
+    [axes] = draw("s", sweep, rows(sweep, [*figures[:7], None])).axes
+    paths = [line for line in axes.lines if np.size(line.get_xdata()) == 4]
+    assert len(paths) == 7
+    assert [line for line in paths if line.get_color() == BEST] == [paths[0]]
+    assert [text.get_text() for text in axes.get_xticklabels()] == [
+        "lr",
+        "optimizer",
+        "ema",
+        "val_loss",
+    ]
+
+
+# --- a repository ---------------------------------------------------------------------------------------
+
+
+def git(*words: str) -> str:
+    return subprocess.run(["git", *words], capture_output=True, text=True, check=True).stdout.strip()
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A committed copy of the pipeline, tiny, whose evaluate takes no time; it is the current folder."""
+    folder = tmp_path / "copy"
+    lay_out(folder, TINY)
+    for name in (".dvc/config", ".gitignore"):
+        shutil.copy(ROOT / name, folder / name)
+    for name, text in {"sweeps.yaml": SWEEPS, "score.py": SCORE, "dvc.yaml": STAGE}.items():
+        (folder / name).write_text(text)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("BROKEN", str(tmp_path / "broken"))
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder / "src"), str(ROOT / "tools")]))
+    git("init", "-q")
+    git("config", "user.name", "test")
+    git("config", "user.email", "test@localhost")
+    commit()
+    return folder
+
+
+def commit() -> None:
+    git("add", "-A")
+    git("commit", "-qm", "all", "--no-verify")
+
+
+def small_points() -> tuple[Sweep, list[Point]]:
+    sweep = pick_sweep(load_sweeps(), "small")
+    return sweep, make_points("small", sweep, parse(Path("params.yaml").read_text(), TINY))
+
+
+def invent(name: str, point: Point, figures: dict[str, float]) -> None:
+    """Make an experiment of `point`, as DVC leaves one, without running it."""
+    base = git("rev-parse", "HEAD")
+    Path("metrics/runs").mkdir(parents=True, exist_ok=True)
+    Path("metrics/runs/later.json").write_text(json.dumps(figures))
+    # JSON is YAML.
+    Path("params.yaml").write_text(json.dumps(point.params))
+    commit()
+    git("update-ref", f"refs/exps/{base[:2]}/{base[2:]}/{name}", "HEAD")
+    git("reset", "-q", "--hard", base)
+
+
+CODE = ("src/lineup/training/fit.py", "src/lineup/models/mlp.py")
+
+
+def find(sweep: Sweep, points: list[Point]) -> list[Result | None]:
+    """What is known of each point, for the code of the last commit."""
+    results = find_results("small", sweep, CODE, Path("metrics/sweeps/small.csv"))
+    head = git("rev-parse", "HEAD")
+    return [results.get(str(identify(point.params, "later", head, CODE))) for point in points]
+
+
+def test_an_experiment_counts_while_parameters_and_code_are_the_same(repository: Path) -> None:
+    sweep, points = small_points()
+    invent("small-7", points[1], {"val_accuracy": 0.5, "test_accuracy": 0.4})
+    invent("other-1", points[0], {"val_accuracy": 0.9, "test_accuracy": 0.9})
+    expected = [None, Result("small-7", 0.5, 0.4)]
+    assert find(sweep, points) == expected
+    assert identify_revision(git("rev-parse", "HEAD"), "later", CODE) is None  # there the run still waits
+
+    (repository / "src/lineup/console.py").write_text("# not among the code\n")
+    commit()
+    assert find(sweep, points) == expected
+    (repository / CODE[1]).write_text("# other code\n")
+    commit()
+    assert find(sweep, points) == [None, None]
+
+
+def test_a_fresh_clone_takes_results_from_the_committed_table(repository: Path) -> None:
+    sweep, points = small_points()
+    identity = str(identify(points[0].params, "later", git("rev-parse", "HEAD"), CODE))
+    result = Result("small-1", 0.5, 0.4)
+    table = repository / "metrics/sweeps/small.csv"
+    table.parent.mkdir(parents=True)
+    table.write_text(format_csv(sweep, [Row(points[0], identity, FINISHED, "small-1", result)]))
+    assert find_results("small", sweep, CODE, table) == {identity: result}
+    other = sweep.model_copy(update={"best": "lowest val_loss"})
+    assert find_results("small", other, CODE, table) == {}
+
+
+def test_a_missing_figure_names_those_that_are_there(repository: Path) -> None:
+    sweep, points = small_points()
+    invent("small-1", points[0], {"val_mse": 0.1, "test_mse": 0.1})
+    with pytest.raises(LineupError, match="no val_accuracy; expected one of val_mse"):
+        find_results("small", sweep, CODE, Path("none.csv"))
+
+
+def test_uncommitted_parameters_or_code_are_refused(repository: Path) -> None:
+    refuse_uncommitted()
+    (repository / "notes.txt").write_text("anything")
+    refuse_uncommitted()
+    (repository / "params.yaml").write_text(TINY.read_text() + "# a remark\n")
+    with pytest.raises(LineupError, match=r"git: params.yaml not committed"):
+        refuse_uncommitted()
+
+
+def run_sweep(*words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sweep.run", *words], capture_output=True, text=True, check=False, timeout=600
+    )
+
+
+def test_the_code_is_what_such_a_training_loads(repository: Path) -> None:
+    _, points = small_points()
+    code = list_code("later", points)
+    assert {"src/lineup/training/fit.py", "src/lineup/models/mlp.py", "src/lineup/runtime.py"} < set(code)
+    assert not [file for file in code if "comparison" in file or "cnn" in file or "console" in file]
+
+
+def test_the_queue_runs_what_is_missing_and_what_has_failed(repository: Path, tmp_path: Path) -> None:
+    (tmp_path / "broken").touch()
+    first = run_sweep("small", "1")
+    assert first.returncode == 1, first.stdout + first.stderr
+    assert "1 of 2 points failed; expected all to finish; fix: see dvc queue logs small-2" in first.stderr
+    assert "small-1  lr=0.02  finished  val_accuracy 0.98" in first.stdout
+    assert list(list_experiments()) == ["small-1"]
+
+    (tmp_path / "broken").unlink()
+    second = run_sweep("small", "1")
+    assert second.returncode == 0, second.stdout + second.stderr
+    about_first = [line for line in second.stdout.splitlines() if line.startswith("small-1 ")]
+    assert about_first == ["small-1  lr=0.02  finished  val_accuracy 0.98"]
+    assert "small-2  lr=1e-05  queued" in second.stdout
+    assert "best: small-2 (val_accuracy 0.99999)" in second.stdout
+    table = list(csv.DictReader((repository / "metrics/sweeps/small.csv").read_text().splitlines()))
+    assert [(row["experiment"], row["status"], row["best"]) for row in table] == [
+        ("small-1", "finished", ""), ("small-2", "finished", "yes"),
+    ]  # fmt: skip
+    assert (repository / "plots/sweeps/small.png").read_bytes().startswith(b"\x89PNG")
+    assert git("status", "--porcelain", "--", "params.yaml") == ""
+
+
+def test_without_a_name_all_sweeps_are_listed(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main()
+    assert capsys.readouterr().out.splitlines() == [
+        "small        2 points of run later: lr",
+        "soon       waits: run unborn is not declared yet",
+    ]
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "two", "1.5"])
+def test_a_wrong_number_of_jobs_is_refused(jobs: str) -> None:
+    with pytest.raises(LineupError, match=r"^JOBS: .*; expected a whole number of at least 1; fix: "):
+        main("small", jobs)

@@ -1,0 +1,198 @@
+"""Run a declared grid: `make sweep NAME=a7 JOBS=1`, or list all of them: `make sweep`.
+
+In: sweeps.yaml, params.yaml and DVC's experiments. Out: metrics/sweeps/<name>.csv and .md, and
+plots/sweeps/<name>.png. Points that have a result are kept, failed ones run again. It may be ended at any
+time, the queue goes on, and be started again.
+"""
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from lineup.comparison.pictures import write_png
+from lineup.config.params import check, parse, read
+from lineup.console import stage
+from lineup.errors import LineupError
+from lineup.files import write_text
+from sweep import queue
+from sweep.identity import git, identify, identify_revision, list_code, refuse_uncommitted
+from sweep.picture import draw
+from sweep.plan import PARAMS, Point, Sweep, load_sweeps, make_points, pick_sweep
+from sweep.results import (
+    FINISHED,
+    Result,
+    Row,
+    belongs,
+    choose,
+    find_results,
+    format_csv,
+    format_markdown,
+    list_experiments,
+    shorten,
+)
+
+METRICS, PLOTS = Path("metrics/sweeps"), Path("plots/sweeps")
+POLL_SECONDS = 2.0
+# A worker needs some seconds to appear; a queue that has had none for so many looks gets new ones.
+PATIENCE, STARTS = 5, 3
+
+
+def main(name: str = "", jobs: str = "1") -> None:
+    """Run what the sweep `name` lacks with `jobs` experiments at a time; without a name list all sweeps."""
+    if not (jobs.isascii() and jobs.isdigit() and int(jobs)):
+        raise LineupError("JOBS", repr(jobs), "a whole number of at least 1", "give one")
+    params = parse(read(PARAMS), PARAMS)
+    check(params, PARAMS)
+    if not name:
+        list_sweeps(params)
+        return
+    sweep = pick_sweep(load_sweeps(), name)
+    Running(name, sweep, make_points(name, sweep, params)).finish(int(jobs))
+
+
+def list_sweeps(params: Mapping[str, Any]) -> None:
+    """Print every sweep: its points, and whether it waits; all are checked."""
+    sweeps = load_sweeps()
+    for name, sweep in sweeps.sweeps.items():
+        points = len(make_points(name, sweep, params))
+        keys = ", ".join(shorten(sweep)[key] for key in sweep.varied)
+        print(f"{name:10} {points:3} points of run {sweep.run}: {keys}")
+    for name, sweep in sweeps.waiting.items():
+        ready = sweep.run in params["runs"] or sweep.run in params["waiting"]
+        hint = "is declared now: move the sweep up into sweeps" if ready else "is not declared yet"
+        print(f"{name:10} waits: run {sweep.run} {hint}")
+
+
+class Running:
+    """The sweep `name` at work: its points, and what is known of each."""
+
+    def __init__(self, name: str, sweep: Sweep, points: Sequence[Point]) -> None:
+        refuse_uncommitted()
+        self._name, self._sweep = name, sweep
+        self._code = list_code(sweep.run, points)
+        self._points: dict[str, Point] = {}
+        # The commit itself: HEAD may move on while this waits.
+        commit = git("rev-parse", "HEAD").strip()
+        for point in points:
+            identity = identify(point.params, sweep.run, commit, self._code)
+            assert identity
+            self._points[identity] = point
+        self._shown: dict[str, str] = {}
+
+    def finish(self, jobs: int) -> None:
+        """Queue what has no result, wait for it, and write what there is. Raises LineupError for failures."""
+        queue.end_orphans()
+        self._add_missing()
+        self._watch(jobs)
+        rows = self._rows()
+        self._write(rows)
+        failed = [row for row in rows if row.status != FINISHED]
+        if failed:
+            logs = ", ".join(f"dvc queue logs {row.experiment}" for row in failed[:3])
+            raise LineupError(f"sweep {self._name}", f"{len(failed)} of {len(rows)} points failed",
+                              "all to finish", f"see {logs}; run again to repeat them")  # fmt: skip
+
+    def _results(self) -> dict[str, Result]:
+        return find_results(self._name, self._sweep, self._code, METRICS / f"{self._name}.csv")
+
+    def _tasks(self) -> dict[str, queue.Task]:
+        """This sweep's tasks in the queue by identity, the newest of each."""
+        tasks = [task for task in queue.list_tasks() if belongs(task.name, self._name)]
+        named = {identify_revision(task.revision, self._sweep.run, self._code): task for task in tasks}
+        return {identity: task for identity, task in named.items() if identity in self._points}
+
+    def _rows(self) -> list[Row]:
+        results, tasks = self._results(), self._tasks()
+        return list(self._make_rows(results, tasks))
+
+    def _make_rows(self, results: Mapping[str, Result], tasks: Mapping[str, queue.Task]) -> Iterator[Row]:
+        for identity, point in self._points.items():
+            result, task = results.get(identity), tasks.get(identity)
+            if result:
+                yield Row(point, identity, FINISHED, result.experiment, result)
+            elif task:
+                yield Row(point, identity, task.status, task.name, None)
+            else:
+                yield Row(point, identity, "missing", "", None)
+
+    def _add_missing(self) -> None:
+        """Queue every point that has neither a result nor a place in the queue; say what has one."""
+        tasks, rows = self._tasks(), self._rows()
+        queue.remove(tasks[row.identity] for row in rows if row.status == "failed")
+        taken = {*list_experiments(), *(task.name for task in queue.list_tasks())}
+        for row in rows:
+            if row.result or row.status in queue.OPEN:
+                self._show(row.identity, row.experiment, row.status, row.result)
+                continue
+            name = next(name for name in self._names(row.point) if name not in taken)
+            queue.add(name, row.point.overrides, f"evaluate@{self._sweep.run}")
+            self._show(row.identity, name, "queued", None)
+
+    def _names(self, point: Point) -> Iterator[str]:
+        """Names for an experiment; the first may be taken by one with other code or parameters."""
+        yield f"{self._name}-{point.number}"
+        yield from (f"{self._name}-{point.number}-{again}" for again in count(2))
+
+    def _watch(self, jobs: int) -> None:
+        """Show what happens until nothing of this sweep is queued or running; keep workers at work."""
+        looks, starts = PATIENCE, 0
+        while self._is_open(tasks := self._tasks()):
+            for identity, task in tasks.items():
+                if task.status in queue.OPEN:
+                    self._show(identity, task.name, _last_epoch(task) or task.status, None)
+            looks = 0 if queue.count_workers() else looks + 1
+            if looks > PATIENCE:
+                if starts == STARTS:
+                    raise LineupError(
+                        "dvc queue", "its workers end at once", "workers that run", "see dvc queue status"
+                    )
+                queue.end_orphans()
+                queue.start_workers(jobs)
+                looks, starts = 0, starts + 1
+            time.sleep(POLL_SECONDS)
+        results = self._results()
+        for identity, task in tasks.items():
+            self._show(
+                identity, task.name, FINISHED if identity in results else "failed", results.get(identity)
+            )
+
+    @staticmethod
+    def _is_open(tasks: Mapping[str, queue.Task]) -> bool:
+        return any(task.status in queue.OPEN for task in tasks.values())
+
+    def _show(self, identity: str, experiment: str, status: str, result: Result | None) -> None:
+        """Print one line of a point, unless it is the one that was printed last."""
+        point, labels = self._points[identity], shorten(self._sweep)
+        values = " ".join(f"{labels[key]}={point.values[key]}" for key in self._sweep.varied)
+        figure = f"  {self._sweep.metric} {result.validation:.6g}" if result else ""
+        line = f"{experiment}  {values}  {status}{figure}"
+        if self._shown.get(identity) != line:
+            self._shown[identity] = line
+            print(line, flush=True)
+
+    def _write(self, rows: Sequence[Row]) -> None:
+        """Write the table and the picture, and print what was chosen."""
+        write_text(METRICS / f"{self._name}.csv", format_csv(self._sweep, rows))
+        write_text(METRICS / f"{self._name}.md", format_markdown(self._name, self._sweep, rows))
+        write_png(draw(self._name, self._sweep, rows), PLOTS / f"{self._name}.png")
+        print(f"table: {METRICS / self._name}.csv and .md, picture: {PLOTS / self._name}.png")
+        best = choose(self._sweep, rows)
+        if best and best.result:
+            values = " ".join(f"{key}={value}" for key, value in best.point.values.items())
+            print(f"best: {best.experiment} ({self._sweep.metric} {best.result.validation:.6g}): {values}")
+            if best.experiment in list_experiments():
+                print(f"dvc exp apply {best.experiment}  # brings its parameters, weights and metrics here")
+
+
+def _last_epoch(task: queue.Task) -> str:
+    """The newest line on an epoch that a running experiment has printed; empty before the first."""
+    if task.status != "running" or not task.log or not task.log.exists():
+        return ""
+    lines = task.log.read_text(encoding="utf-8", errors="replace").splitlines()
+    return next((line.strip() for line in reversed(lines) if "  epoch " in line), "")
+
+
+if __name__ == "__main__":
+    stage(main)
