@@ -18,7 +18,7 @@ for stage; do :; done
 case "$*" in *repro*) echo "begin $stage" >> ../events;; *) echo "$*" >> ../calls; exit 0;; esac
 case $stage in
   *bad*) echo "it broke"; exit 1;;
-  *slow*) sleep 60;;
+  *slow*) exec sleep 60;;
   *busy*) if [ ! -e ../seen ]; then touch ../seen; echo "'x' is busy, it is being blocked by: y"; exit 1; fi;;
   *) sleep 0.3;;
 esac
