@@ -108,3 +108,12 @@ def list_results(run: str) -> list[str]:
         f"plots/confusion/{run}.csv",
         f"data/predictions/{run}.safetensors",
     ]
+
+
+def make_evaluated(factory: pytest.TempPathFactory, run: str) -> Path:
+    """A project whose `run` has been evaluated without complaint."""
+    folder = factory.mktemp("project")
+    make_project(folder, run)
+    done = evaluate(folder, run)
+    assert (done.returncode, done.stderr) == (0, "")
+    return folder

@@ -9,7 +9,16 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file, save_file
-from scored import CLASSES, PARAMS, evaluate, evaluate_here, list_results, make_pack, make_project
+from scored import (
+    CLASSES,
+    PARAMS,
+    evaluate,
+    evaluate_here,
+    list_results,
+    make_evaluated,
+    make_pack,
+    make_project,
+)
 
 from lineup.errors import LineupError
 from lineup.evaluation.predictions import read_predictions
@@ -24,11 +33,7 @@ PICTURE = "plots/pictures/small/predictions.png"
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("project")
-    make_project(folder, RUN)
-    done = evaluate(folder, RUN)
-    assert (done.returncode, done.stderr) == (0, "")
-    return folder
+    return make_evaluated(tmp_path_factory, RUN)
 
 
 def test_figures_are_means_over_seeds_of_the_kept_predictions(project: Path) -> None:

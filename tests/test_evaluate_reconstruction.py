@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from scored import SEEDS, evaluate, evaluate_here, list_results, make_pack, make_project
+from scored import SEEDS, evaluate_here, list_results, make_evaluated, make_pack
 
 from lineup.errors import LineupError
 from lineup.evaluation.predictions import read_predictions
@@ -25,11 +25,7 @@ PICTURES = ("filters.png", "latent.png", "reconstructions.png")
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("project")
-    make_project(folder, RUN)
-    done = evaluate(folder, RUN)
-    assert (done.returncode, done.stderr) == (0, "")
-    return folder
+    return make_evaluated(tmp_path_factory, RUN)
 
 
 def load_model(project: Path, seed: int) -> PixelModel:

@@ -4,6 +4,7 @@ In and out: params.yaml, in which every other byte stays as it is. Prints what t
 """
 
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,30 +18,37 @@ PARAMS = Path("params.yaml")
 
 def main(name: str, *more: str) -> None:
     """Move the entries named; nothing is written unless all can be moved and the file stays valid."""
-    names, text = (name, *more), read(PARAMS)
-    wanted = parse(text, PARAMS)
-    check(wanted, PARAMS)
-    for each in names:
-        if each not in wanted["waiting"]:
-            fix = nearest(each, wanted["waiting"])
-            raise LineupError(f"{PARAMS}: waiting.{each}", "not there", "the name of a waiting run", fix)
-        text = move(text, each)
-        wanted["runs"][each] = wanted["waiting"].pop(each)
-    _confirm(text, wanted, names)
+    names = (name, *more)
+    text = move_waiting(read(PARAMS), names)
+    check_architectures(check(parse(text, PARAMS), PARAMS), PARAMS)
     write_text(PARAMS, text)
     print("dvc repro", *(f"{step}@{each}" for each in names for step in ("train", "evaluate")), "compare")
 
 
-def _confirm(text: str, wanted: dict[str, Any], names: tuple[str, ...]) -> None:
-    """Refuse a `text` that does not hold exactly what is `wanted`, or that is not valid."""
-    try:
-        held = parse(text, PARAMS)
-    except LineupError:
-        held = None
-    if not _same(held, wanted):
+def move_waiting(text: str, names: Iterable[str]) -> str:
+    """Return `text`, that of params.yaml, with the entries called `names` moved from waiting to runs.
+
+    Raises LineupError if one is not there or cannot be moved line by line, or if `text` is not valid.
+    """
+    wanted, moved = parse(text, PARAMS), text
+    check(wanted, PARAMS)
+    for name in names:
+        if name not in wanted["waiting"]:
+            fix = nearest(name, wanted["waiting"])
+            raise LineupError(f"{PARAMS}: waiting.{name}", "not there", "the name of a waiting run", fix)
+        moved = move(moved, name)
+        wanted["runs"][name] = wanted["waiting"].pop(name)
+    if not _holds(moved, wanted):
         found = f"{', '.join(names)} cannot be moved safely"
         raise LineupError(f"{PARAMS}: waiting", found, "each run on lines of its own", "move it by hand")
-    check_architectures(check(held, PARAMS), PARAMS)
+    return moved
+
+
+def _holds(text: str, wanted: dict[str, Any]) -> bool:
+    try:
+        return _same(parse(text, PARAMS), wanted)
+    except LineupError:
+        return False
 
 
 def move(text: str, name: str) -> str:

@@ -17,12 +17,12 @@ from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
 from bundle.changes import list_changes
 from bundle.parts import check_parts, list_files, read_parts
-from bundle.waiting import PARAMS, move_waiting
 from bundle.work import REMOTE, STATE
 from lineup.config.params import parse, read
 from lineup.console import stage, uninterrupted
 from lineup.errors import LineupError
 from lineup.files import write_bytes, write_text
+from start import PARAMS, move_waiting
 
 LOCK = Path("dvc.lock")
 EMPTY_LOCK = "schema: '2.0'\nstages: {}\n"

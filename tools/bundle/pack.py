@@ -22,16 +22,15 @@ import lineup
 from bundle import STEPS
 from bundle.changes import list_changes
 from bundle.parts import MEGABYTE, Content, list_files, write_parts
-from bundle.waiting import move_waiting
 from bundle.wheels import HELD, choose_wheels, download_wheels, read_requirements
 from bundle.work import REMOTE, STATE
 from lineup.config.params import nearest, parse, read
 from lineup.console import stage
 from lineup.errors import LineupError
 from lineup.files import write_atomic
+from start import PARAMS, move_waiting
 
 ROOT = Path(__file__).resolve().parents[2]
-PARAMS = Path("params.yaml")
 OUT = STATE / "bundle"
 PROGRAM = "there.pyz"
 # What the program is made of: standard library only.
