@@ -135,9 +135,9 @@ def test_a_log_gets_one_plain_line_an_epoch(clock: list[float]) -> None:
     with Progress("d3 seed 0", epochs=3, images=1000, stream=log) as progress:
         assert not progress.due()
         clock[0] += 2
-        progress.end_epoch(1, loss=1.5, accuracy=0.25)
+        progress.end_epoch(1, loss=1.5, score=0.25)
         clock[0] += 4
-        progress.end_epoch(2, loss=1.25, accuracy=0.5)
+        progress.end_epoch(2, loss=1.25, score=0.5)
     assert log.getvalue() == (
         "d3 seed 0  epoch 1/3  loss 1.5000  accuracy 0.2500  500 images/s  0:00:04 left\n"
         "d3 seed 0  epoch 2/3  loss 1.2500  accuracy 0.5000  250 images/s  0:00:03 left\n"
@@ -149,11 +149,11 @@ def test_a_terminal_line_is_redrawn_in_place(clock: list[float]) -> None:
     with Progress("d3", epochs=2, images=100, stream=screen) as progress:
         assert progress.due()
         clock[0] += 1
-        progress.show(1, 50, loss=2.0, accuracy=0.1)
+        progress.show(1, 50, loss=2.0, score=0.1)
         assert not progress.due()
         clock[0] += 1
         assert progress.due()
-        progress.show(1, 80, loss=1.0, accuracy=0.2)
+        progress.show(1, 80, loss=1.0, score=0.2)
     assert re.findall(r"epoch 1/2 .*? ([\d,]+) images/s", screen.getvalue()) == ["50", "40"]
     assert screen.getvalue().count("\r\x1b[K") == 2
     assert screen.getvalue().count("\n") == 1
@@ -164,7 +164,7 @@ def test_a_narrow_terminal_does_not_wrap(clock: list[float], monkeypatch: pytest
     screen = Terminal()
     with Progress("d3", epochs=2, images=100, stream=screen) as progress:
         clock[0] += 1
-        progress.show(1, 50, loss=2.0, accuracy=0.1)
+        progress.show(1, 50, loss=2.0, score=0.1)
     assert len(screen.getvalue().removeprefix("\r\x1b[K").rstrip("\n")) == 19
 
 
@@ -172,5 +172,5 @@ def test_time_left_counts_only_what_this_process_trained(clock: list[float]) -> 
     log = io.StringIO()
     with Progress("d3", epochs=10, images=100, done=8, stream=log) as progress:
         clock[0] += 5
-        progress.end_epoch(9, loss=1.0, accuracy=0.5)
+        progress.end_epoch(9, loss=1.0, score=0.5)
     assert "0:00:05 left" in log.getvalue()

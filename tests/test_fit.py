@@ -1,11 +1,13 @@
 """Training: exact resumption, phases, early stopping, and what goes wrong."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch import Tensor
 
 from lineup.console import Stopped
 from lineup.data.pack import Pack
@@ -61,6 +63,18 @@ def same(one: Fitted, other: Fitted) -> bool:
     )
 
 
+@pytest.fixture
+def _stops() -> Iterator[None]:
+    """SIGTERM as a stage treats it."""
+
+    def stop(number: int, _: object) -> None:
+        raise Stopped(number)
+
+    before = signal.signal(signal.SIGTERM, stop)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
 @pytest.fixture(autouse=True)
 def _one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
@@ -85,28 +99,37 @@ PHASES = {
     ids=["ema", "phases", "plateau"],
 )
 @pytest.mark.parametrize("stop_at", [1, 4, 6, 11])
+@pytest.mark.usefixtures("_stops")
 def test_a_stopped_training_goes_on_bit_for_bit(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, changes: dict[str, Any], stop_at: int
 ) -> None:
     undisturbed = make_trainer(tmp_path / "a", **changes).fit()
     stopped, steps, step = make_trainer(tmp_path / "b", **changes), 0, Trainer._step
 
-    def step_until_stopped(self: Trainer, chosen: torch.Tensor) -> None:
+    def step_until_stopped(self: Trainer, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         nonlocal steps
-        step(self, chosen)
         steps += 1
         if steps == stop_at:
-            monkeypatch.setattr(Trainer, "_step", step)
-            raise Stopped(15)
+            signal.raise_signal(signal.SIGTERM)
+        return step(self, images, labels)
 
+    monkeypatch.setattr(fit, "SECONDS_UNINTERRUPTED", 0.0)  # so that the signal counts after this very step
     monkeypatch.setattr(Trainer, "_step", step_until_stopped)
     with pytest.raises(Stopped):
         stopped.fit()
+    assert steps == stop_at
     torch.manual_seed(123)  # the process that goes on has drawn other random numbers
     torch.rand(7)
     resumed = make_trainer(tmp_path / "b", seed=0, **changes).fit()
     assert (tmp_path / "b" / "state.pt").exists()
     assert same(resumed, undisturbed)
+
+
+def test_the_learning_curve_is_handed_over_as_it_grows(tmp_path: Path) -> None:
+    trainer, seen = make_trainer(tmp_path), []
+    trainer.on_epoch = lambda rows: seen.append([row["epoch"] for row in rows])
+    trainer.fit()
+    assert seen == [[1], [1, 2], [1, 2, 3]]
 
 
 def test_the_same_seed_gives_the_same_bits_and_another_seed_others(tmp_path: Path) -> None:

@@ -76,8 +76,40 @@ def test_a_phase_sets_dropout_and_the_next_one_has_the_networks_own_again() -> N
     assert model.net.get_submodule("2").p == 0.5
 
 
+def rates_of(model: PixelModel, optimizer: torch.optim.Optimizer) -> dict[str, float]:
+    names = {id(parameter): name for name, parameter in model.net.named_parameters()}
+    return {names[id(each)]: group["lr"] for group in optimizer.param_groups for each in group["params"]}
+
+
+def test_rates_fall_geometrically_towards_the_first_layer_that_is_trained() -> None:
+    model = make()
+    freezer, phase = Freezer(model), {"trainable": 0.75, "first_rate": 0.01}
+    freezer.start(phase)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=2.0)
+    freezer.spread_rates(optimizer, phase)
+    rates = rates_of(model, optimizer)
+    assert rates == pytest.approx(
+        {"0.1.weight": 0.02, "0.1.bias": 0.02, "3.weight": 0.2, "3.bias": 0.2, "4.weight": 2.0, "4.bias": 2.0}
+    )
+    model(torch.randn(4, 3, 8, 8)).sum().backward()
+    before = model.net.get_submodule("3").weight.clone()
+    optimizer.step()
+    moved = (model.net.get_submodule("3").weight - before).detach()
+    torch.testing.assert_close(moved, -0.2 * model.net.get_submodule("3").weight.grad)
+
+
+def test_a_phase_without_first_rate_keeps_the_optimizers_groups() -> None:
+    model = make()
+    optimizer = torch.optim.SGD(model.parameters(), lr=2.0)
+    groups = optimizer.param_groups
+    Freezer(model).spread_rates(optimizer, {"trainable": "all"})
+    assert optimizer.param_groups is groups
+
+
 @pytest.mark.parametrize(
-    ("phase", "needed"), [({}, False), ({"trainable": "head"}, True), ({"dropout": 0.1}, True)]
+    ("phase", "needed"),
+    [({}, False), ({"first_rate": 0.1}, True), ({"trainable": "head"}, True), ({"dropout": 0.1}, True)],
 )
 def test_only_phases_that_hold_something_back_load_it(phase: dict[str, object], needed: bool) -> None:
     assert (load_freezing([{"trainable": "all"}, {"trainable": "all", **phase}]) is not None) is needed

@@ -9,9 +9,10 @@ with --write a JSON file. Roles that are compared:
     limit_fp32  the model alone on one batch that stays: forward, backward and optimizer step, in fp32
     limit       the same in bf16
 
-Each role is a process of its own that stays warm; they compute in turns, in rounds that rotate the order,
-and are compared within a round, so that a machine that slows down slows all of them. A round in which
-other processes took processor time is repeated. Validation and checkpoints are in no figure.
+Each role is a process of its own; they compute in turns, in rounds that rotate the order, and are compared
+within a round, so that a machine that slows down slows all of them. Every round has new processes: where a
+process happens to lie in memory makes it faster or slower by some per cent for as long as it lives. A round
+in which other processes took processor time is repeated. Validation and checkpoints are in no figure.
 """
 
 import argparse
@@ -88,6 +89,7 @@ GOALS = {
 PEAK_BATCH, PEAK_CHANNELS, PEAK_SIDE = 64, 256, 16
 PEAK_FLOPS = PEAK_BATCH * PEAK_SIDE**2 * PEAK_CHANNELS**2 * 3**2 * 2
 
+WARM_STEPS = 5  # the first ones prepare kernels and memory
 SETTLE_SECONDS = 0.3  # after a turn: loader workers fill their queue, idle threads stop spinning
 STOP_SECONDS = 10.0  # for a process to end by itself
 OTHERS_ALLOWED = 0.05  # of one core, beside the benchmark, in a round that counts
@@ -307,7 +309,6 @@ class Child:
         self.process = context.Process(target=serve, args=(theirs, job))
         self.process.start()
         theirs.close()
-        self.steps = 0
 
     def __enter__(self) -> Self:
         return self
@@ -334,13 +335,12 @@ class Child:
         time.sleep(SETTLE_SECONDS)
         return seconds
 
-    def choose_steps(self, seconds: float) -> None:
-        """Set how many steps a turn has, so that it lasts about so many seconds."""
-        self.measure(1)  # the first step prepares kernels and memory
+    def choose_steps(self, seconds: float) -> int:
+        """How many steps last about so many seconds."""
         steps = 1
         while (took := self.measure(steps)) < seconds / 4:
             steps *= 2
-        self.steps = max(1, round(steps * seconds / took))
+        return max(1, round(steps * seconds / took))
 
 
 # --- rounds -------------------------------------------------------------------------------------------
@@ -374,24 +374,27 @@ class Spread:
 
 def measure(name: str, jobs: Sequence[Job], rounds: int, seconds: float) -> list[Round]:
     """Rounds with turns of so many seconds, until so many were quiet; at most twice as many."""
-    with ExitStack() as stack:
-        children = [stack.enter_context(Child(job)) for job in jobs]
-        for child in children:
-            child.choose_steps(seconds)
-        done: list[Round] = []
-        for turns in islice(rotate(children), 2 * rounds):
-            done.append(measure_round(turns))
-            note = "" if is_quiet(done[-1]) else f": others used {done[-1].others:.2f} cores"
-            print(f"{name}: round {len(done)}{note}", file=sys.stderr, flush=True)
-            if sum(map(is_quiet, done)) == rounds:
-                break
+    done: list[Round] = []
+    steps: dict[str, int] = {}
+    for turns in islice(rotate(jobs), 2 * rounds):
+        with ExitStack() as stack:
+            children = [stack.enter_context(Child(job)) for job in turns]
+            for child in children:
+                child.measure(WARM_STEPS)
+                if child.role not in steps:
+                    steps[child.role] = child.choose_steps(seconds)
+            done.append(measure_round(children, steps))
+        note = "" if is_quiet(done[-1]) else f": others used {done[-1].others:.2f} cores"
+        print(f"{name}: round {len(done)}{note}", file=sys.stderr, flush=True)
+        if sum(map(is_quiet, done)) == rounds:
+            break
     return done
 
 
-def measure_round(turns: Sequence[Child]) -> Round:
-    """One turn of each."""
+def measure_round(turns: Sequence[Child], steps: Mapping[str, int]) -> Round:
+    """One turn of each, of so many steps."""
     began, others = time.monotonic(), read_others()
-    speeds = {child.role: child.steps / child.measure(child.steps) for child in turns}
+    speeds = {child.role: steps[child.role] / child.measure(steps[child.role]) for child in turns}
     return Round(speeds, (read_others() - others) / (time.monotonic() - began))
 
 

@@ -78,13 +78,22 @@ def _stop(number: int, _frame: FrameType | None) -> NoReturn:
 class Progress:
     """The progress of one training: a line redrawn in place at a terminal, one line an epoch in a log.
 
-    `epochs` and `images` (in an epoch) say how much there is, `done` how many epochs an earlier process did.
+    `epochs` and `images` (in an epoch) say how much there is, `done` how many epochs an earlier process did,
+    `score` what stands beside the loss.
     Use it in a `with` block, so that whatever is printed after it starts on a line of its own.
     """
 
     def __init__(
-        self, label: str, epochs: int, images: int, done: int = 0, stream: TextIO | None = None
+        self,
+        label: str,
+        epochs: int,
+        images: int,
+        done: int = 0,
+        *,
+        score: str = "accuracy",
+        stream: TextIO | None = None,
     ) -> None:
+        self._score = score
         self._label, self._epochs, self._images, self._done = label, epochs, images, done
         self._stream = sys.stderr if stream is None else stream
         self._terminal = self._stream.isatty()
@@ -105,28 +114,28 @@ class Progress:
         """Whether `show` would draw now: asked first, since reading the loss makes an accelerator wait."""
         return self._terminal and time.monotonic() - self._drawn >= REDRAW_SECONDS
 
-    def show(self, epoch: int, images: int, loss: float, accuracy: float) -> None:
+    def show(self, epoch: int, images: int, loss: float, score: float) -> None:
         """Redraw the line within an epoch (counted from 1) of which `images` have been trained on."""
         self._drawn = time.monotonic()
-        line = self._line(epoch, images, loss, accuracy)
+        line = self._line(epoch, images, loss, score)
         width = shutil.get_terminal_size().columns - 1
         self._stream.write(f"\r\x1b[K{line[:width]}")
         self._stream.flush()
 
-    def end_epoch(self, epoch: int, loss: float, accuracy: float) -> None:
+    def end_epoch(self, epoch: int, loss: float, score: float) -> None:
         """Write the line of a finished epoch, to stay."""
         start = "\r\x1b[K" if self._terminal else ""
-        self._stream.write(f"{start}{self._line(epoch, self._images, loss, accuracy)}\n")
+        self._stream.write(f"{start}{self._line(epoch, self._images, loss, score)}\n")
         self._stream.flush()
         self._epoch_began, self._drawn = time.monotonic(), 0.0
 
-    def _line(self, epoch: int, images: int, loss: float, accuracy: float) -> str:
+    def _line(self, epoch: int, images: int, loss: float, score: float) -> str:
         now = time.monotonic()
         rate = images / max(now - self._epoch_began, 1e-9)
         trained = (epoch - 1 - self._done) * self._images + images
         left = (self._epochs - epoch + 1) * self._images - images
         seconds = (now - self._began) / max(trained, 1) * left
         return (
-            f"{self._label}  epoch {epoch}/{self._epochs}  loss {loss:.4f}  accuracy {accuracy:.4f}"
+            f"{self._label}  epoch {epoch}/{self._epochs}  loss {loss:.4f}  {self._score} {score:.4f}"
             f"  {rate:,.0f} images/s  {timedelta(seconds=round(seconds))} left"
         )

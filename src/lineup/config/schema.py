@@ -231,6 +231,7 @@ class Phase(TypedDict, total=False):
     patience: CountOrNone
     trainable: Trainable
     dropout: BelowOne
+    first_rate: Annotated[float, Field(gt=0, le=1)]
 
 
 class Recipe(Entry):

@@ -2,8 +2,9 @@
 
 import copy
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from importlib import import_module
 from types import ModuleType
 from typing import Any
@@ -20,16 +21,18 @@ from lineup.models import PixelModel, count_parameters
 from lineup.precision import keep_depthwise_in_fp32
 from lineup.runtime import autocast
 from lineup.training.augment import augment, draw_epoch
+from lineup.training.batches import Batches
 from lineup.training.checkpoint import Checkpoint
 from lineup.training.draw import draw_order
 from lineup.training.schedule import Schedule
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
-SECONDS_UNINTERRUPTED = 0.1  # the longest that a signal waits, or one step
+SECONDS_UNINTERRUPTED = 0.25  # the longest that a signal waits, or one step
 STEPS_BETWEEN_LOOKS = 50  # reading a loss makes an accelerator wait, so it is read seldom
 VALIDATION_BATCH = 500
 
 Weights = dict[str, Tensor]
+Row = dict[str, Any]  # of a learning curve: an epoch
 
 
 @dataclass
@@ -42,7 +45,7 @@ class Position:
     done: int = 0  # finished epochs of all phases
     stale: int = 0  # epochs since the best one
     best: float | None = None
-    rows: list[dict[str, Any]] = field(default_factory=list)  # the learning curve, a row an epoch
+    rows: list[Row] = field(default_factory=list)  # the learning curve
     seconds: list[float] = field(default_factory=list)  # training time of each epoch, validation left out
     lr: float = 0.0  # at the start of the epoch
     partial_seconds: float = 0.0  # of the epoch under way, from earlier processes
@@ -54,13 +57,16 @@ class Fitted:
     """A finished training: the kept weights on the CPU, the learning curve and the time it took."""
 
     weights: Weights
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     seconds: list[float]
     trainable: dict[str, int]
 
 
 class Trainer:
-    """One model, its data on the device, and the recipe it follows."""
+    """One model, its data on the device, and the recipe it follows.
+
+    on_epoch: called after each epoch with the learning curve so far.
+    """
 
     def __init__(
         self,
@@ -75,12 +81,14 @@ class Trainer:
         channels_last: bool,
         checkpoint: Checkpoint,
         label: str,
+        on_epoch: Callable[[list[Row]], object] = lambda _: None,
     ) -> None:
         layout = torch.channels_last if channels_last else torch.contiguous_format
         self.model = model.to(device).to(memory_format=layout)
         if device.type == "cpu" and recipe["precision"] == "bf16":
             keep_depthwise_in_fp32(self.model)
         self.task, self.recipe, self.augmentation, self.seed = task, recipe, augmentation, seed
+        self.on_epoch = on_epoch
         self.device, self.channels_last, self.checkpoint, self.label = (
             device,
             channels_last,
@@ -91,7 +99,8 @@ class Trainer:
             _select(pack, ~pack.held_out, device),
             _select(pack, pack.held_out, device),
         )
-        self.blank = torch.tensor(pack.channel_mean, device=device)
+        blank = torch.tensor(pack.channel_mean, device=device)
+        self.vary = partial(augment, blank=blank, **augmentation)
         self.phases = list_phases(recipe)
         freezing = load_freezing(self.phases)
         self.freezer = freezing.Freezer(self.model) if freezing else None
@@ -133,7 +142,7 @@ class Trainer:
         phase, position = self.phases[index], self.position
         total = position.done - position.epoch + phase["epochs"]
         try:
-            with Progress(self._name(phase), total, len(self.train["ids"]), position.done) as progress:
+            with self._start_progress(phase, total) as progress:
                 while position.epoch < phase["epochs"] and not (0 < phase["patience"] <= position.stale):
                     self._train_epoch(progress)
                     with uninterrupted():
@@ -153,6 +162,8 @@ class Trainer:
         self.position.trainable[phase["name"]] = count_parameters(self.model)[1]
         options = {key: phase[key] for key in ("lr", "momentum", "weight_decay")}
         self.optimizer = load_optimizer(phase["optimizer"]).build(self.model, **options)
+        if self.freezer:
+            self.freezer.spread_rates(self.optimizer, phase)
         steps = phase["epochs"] * self.batches
         self.schedule = Schedule(self.optimizer, phase["schedule"], steps, self.batches)
         self.average = self._start_average()
@@ -175,9 +186,7 @@ class Trainer:
             self.freezer.hold_statistics()
         if position.step == 0:
             position.lr = self.optimizer.param_groups[0]["lr"]
-        order = draw_order(self.seed, position.done, len(self.train["ids"])).to(self.device)
-        self.draws = draw_epoch(self.seed, position.done, self.train["ids"], self.augmentation["flip"])
-        batches = torch.split(order, self.recipe["batch_size"])[: self.batches]
+        batches = self._draw_batches()
         while position.step < self.batches:
             with uninterrupted():
                 self._take_steps(batches)
@@ -190,20 +199,34 @@ class Trainer:
         self._check_losses()  # also waits for the accelerator, so that the time is that of finished work
         position.partial_seconds = time.perf_counter() - began
 
-    def _take_steps(self, batches: Sequence[Tensor]) -> None:
+    def _draw_batches(self) -> Batches:
+        """The batches of the epoch that the position names."""
+        epoch, ids = self.position.done, self.train["ids"]
+        return Batches(
+            self.train,
+            draw_order(self.seed, epoch, len(ids)).to(self.device),
+            draw_epoch(self.seed, epoch, ids, self.augmentation["flip"]),
+            self.vary,
+            batch_size=self.recipe["batch_size"],
+            channels_last=self.channels_last,
+        )
+
+    def _take_steps(self, batches: Batches) -> None:
         """Train until it is time to look at the losses, the epoch ends, or a moment has passed."""
-        until = time.perf_counter() + SECONDS_UNINTERRUPTED
+        until, taken = time.perf_counter() + SECONDS_UNINTERRUPTED, []
         while True:
-            self._step(batches[self.position.step])
+            images, labels = batches[self.position.step]
+            taken.append((*self._step(images, labels), images, labels))
             step = self.position.step
             if step % STEPS_BETWEEN_LOOKS == 0 or step == self.batches or time.perf_counter() > until:
-                return
+                break
+        # Here and not in each step: between two steps caches are cold, and every small call costs threefold.
+        for done, (loss, outputs, *batch) in enumerate(taken, start=step - len(taken)):
+            self.losses[done] = loss
+            self.sums += self.task.score(outputs, *batch)
 
-    def _step(self, chosen: Tensor) -> None:
-        labels = self.train["labels"].index_select(0, chosen)
-        images = self.train["images"].index_select(0, chosen)
-        varied = augment(images, self.draws.index_select(0, chosen), blank=self.blank, **self.augmentation)
-        images = to_batch(varied, self.channels_last)
+    def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+        """Take one step of the optimizer; the loss and the outputs of the model before it."""
         self.optimizer.zero_grad()
         with autocast(self.recipe["precision"], self.device):
             outputs = self.model(images)
@@ -213,9 +236,8 @@ class Trainer:
         self.schedule.after_step()
         if self.average:
             self.average.update_parameters(self.model)
-        self.losses[self.position.step] = loss.detach()
-        self.sums += self.task.score(outputs, images, labels)
         self.position.step += 1
+        return loss.detach(), outputs.detach()
 
     def _end_epoch(self, phase: Mapping[str, Any], progress: Progress) -> None:
         position, trained = self.position, self._means(self.sums, "train", self.train)
@@ -235,7 +257,8 @@ class Trainer:
         self._remember(validated[f"val_{self.task.SELECT}"])
         self.schedule.after_epoch(validated["val_loss"])
         self.sums.zero_()
-        progress.end_epoch(position.done, validated["val_loss"], validated[f"val_{self.task.SELECT}"])
+        progress.end_epoch(position.done, *(validated[f"val_{name}"] for name in self.task.SCORES))
+        self.on_epoch(position.rows)
 
     def _remember(self, score: float) -> None:
         """Note whether this epoch is the phase's best, and keep its weights where the best are wanted."""
@@ -315,8 +338,9 @@ class Trainer:
             self.label, found, "a batch that fits", "lower the recipe's batch_size or the model's input_size"
         )
 
-    def _name(self, phase: Mapping[str, Any]) -> str:
-        return f"{self.label} {phase['name']}".rstrip()
+    def _start_progress(self, phase: Mapping[str, Any], epochs: int) -> Progress:
+        label, images = f"{self.label} {phase['name']}".rstrip(), len(self.train["ids"])
+        return Progress(label, epochs, images, self.position.done, score=self.task.SCORES[1])
 
     def _save_if_due(self) -> None:
         if time.monotonic() - self.saved_at > SECONDS_BETWEEN_CHECKPOINTS:
@@ -361,11 +385,11 @@ def list_phases(recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def load_freezing(phases: Iterable[Mapping[str, Any]]) -> ModuleType | None:
-    """The module that holds parts of a model back; None where every phase trains all of it.
+    """The module that holds parts of a model back; None where every phase trains all of it alike.
 
     Loaded only where it is needed, so that a change in it retrains nothing else.
     """
-    if all(phase["trainable"] == "all" and "dropout" not in phase for phase in phases):
+    if all(phase["trainable"] == "all" and not {"dropout", "first_rate"} & phase.keys() for phase in phases):
         return None
     from lineup.training import freeze
 

@@ -1,9 +1,9 @@
-"""Which part of a network a phase trains."""
+"""Which part of a network a phase trains, and how fast."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from torch import nn
+from torch import nn, optim
 
 from lineup.errors import LineupError
 from lineup.models import PixelModel
@@ -24,6 +24,15 @@ class Freezer:
         for module, rate in self.dropout.items():
             module.p = phase.get("dropout", rate)
 
+    def spread_rates(self, optimizer: optim.Optimizer, phase: Mapping[str, Any]) -> None:
+        """Let the first layer that is trained learn at the share `first_rate` of the last one's rate.
+
+        Rates in between form a geometric series (discriminative fine-tuning: Howard and Ruder 2018).
+        """
+        if "first_rate" in phase:
+            layers = [layer for _, layer in _layers(self.model.net)]
+            optimizer.param_groups = list(spread(optimizer.param_groups, layers, phase["first_rate"]))
+
     def hold_statistics(self) -> None:
         """Put frozen batch norms of a model in training mode back: they keep their statistics."""
         for module in self.model.modules():
@@ -41,6 +50,21 @@ def set_trainable(model: PixelModel, trainable: str | float) -> None:
     for index, layer in enumerate(layers):
         for parameter in layer.parameters(recurse=False):
             parameter.requires_grad_(index >= first)
+
+
+def spread(
+    groups: Iterable[dict[str, Any]], layers: Iterable[nn.Module], first_rate: float
+) -> Iterator[dict[str, Any]]:
+    """The `groups` of an optimizer, divided by layer; layers without a trained parameter do not count."""
+    owned = [[each for each in layer.parameters(False) if each.requires_grad] for layer in layers]
+    owned = [parameters for parameters in owned if parameters]
+    for place, parameters in enumerate(owned):
+        share = first_rate ** ((len(owned) - 1 - place) / max(len(owned) - 1, 1))
+        mine = {id(parameter) for parameter in parameters}
+        for group in groups:
+            chosen = [parameter for parameter in group["params"] if id(parameter) in mine]
+            if chosen:
+                yield {**group, "params": chosen, "lr": group["lr"] * share}
 
 
 def _layers(net: nn.Module) -> list[tuple[str, nn.Module]]:

@@ -23,7 +23,7 @@ from lineup.files import write_bytes, write_text
 from lineup.models import rebuild
 from lineup.training.checkpoint import Checkpoint, only_trainer
 from lineup.training.fingerprint import fingerprint, hash_file
-from lineup.training.fit import Fitted, Trainer, list_phases, load_freezing, load_optimizer
+from lineup.training.fit import Fitted, Row, Trainer, list_phases, load_freezing, load_optimizer
 
 STATE = Path(".lineup")
 
@@ -63,7 +63,7 @@ class Plan:
 class Result:
     """What one seed gave: its learning curve, and how much was trainable in each phase."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     trainable: dict[str, int]
 
 
@@ -138,8 +138,8 @@ def train_seeds(plan: Plan, pack: Pack, seeds: Sequence[int], outputs: Outputs) 
         results: dict[int, Result] = {}
         for seed in seeds:
             kept = _find_kept(plan, seed, outputs.models) if seed in timings else None
-            results[seed] = kept or _train(plan, pack, seed, outputs.models, timings)
-            write_text(outputs.curves, _format_curves(results))
+            results[seed] = kept or _train(plan, pack, seed, outputs, results, timings)
+            _write_curves(outputs.curves, results)
             write_text(outputs.record, json.dumps(_record(plan, pack, results, timings), indent=2) + "\n")
         _remove_others(outputs.models, seeds)
 
@@ -182,9 +182,19 @@ def _identify(plan: Plan, seed: int) -> str:
     )
 
 
-def _train(plan: Plan, pack: Pack, seed: int, folder: Path, timings: dict[int, dict[str, Any]]) -> Result:
-    """Train one seed, write its weights and story to `folder`, and note in `timings` what it took."""
-    (weights, story), key = _name_files(folder, seed), _identify(plan, seed)
+def _train(
+    plan: Plan,
+    pack: Pack,
+    seed: int,
+    outputs: Outputs,
+    others: Mapping[int, Result],
+    timings: dict[int, dict[str, Any]],
+) -> Result:
+    """Train one seed, write its weights and story, and note in `timings` what it took.
+
+    The file of learning curves, those of the `others` included, grows epoch by epoch.
+    """
+    (weights, story), key = _name_files(outputs.models, seed), _identify(plan, seed)
     torch.manual_seed(seed)
     model = rebuild(plan.facts)
     model.start_from(_sample(pack))
@@ -204,6 +214,7 @@ def _train(plan: Plan, pack: Pack, seed: int, folder: Path, timings: dict[int, d
         channels_last=plan.facts["channels_last"],
         checkpoint=checkpoint,
         label=f"{plan.run} seed {seed}",
+        on_epoch=lambda rows: _write_curves(outputs.curves, {**others, seed: Result(rows, {})}),
     ).fit()
     write_bytes(weights, save(fitted.weights))
     told = {
@@ -255,14 +266,14 @@ def _record(
     }
 
 
-def _format_curves(results: Mapping[int, Result]) -> str:
-    """The learning curves of all seeds as CSV, a row an epoch."""
+def _write_curves(path: Path, results: Mapping[int, Result]) -> None:
+    """Write the learning curves of all seeds as CSV, a row an epoch."""
     rows = [{"seed": seed, **row} for seed, result in results.items() for row in result.rows]
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]), lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    return text.getvalue()
+    write_text(path, text.getvalue())
 
 
 def _remove_others(folder: Path, seeds: Sequence[int]) -> None:
