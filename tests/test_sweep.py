@@ -17,6 +17,7 @@ from pipeline import ROOT, TINY
 
 from lineup.config.params import parse
 from lineup.errors import LineupError
+from sweep import queue
 from sweep.identity import identify, identify_revision, list_code, refuse_uncommitted
 from sweep.picture import BEST, draw
 from sweep.plan import Point, Sweep, load_sweeps, make_points, pick_sweep
@@ -30,7 +31,7 @@ from sweep.results import (
     format_markdown,
     list_experiments,
 )
-from sweep.run import main
+from sweep.run import Running, main
 from workspace import lay_out
 
 SWEEPS = """sweeps:
@@ -334,27 +335,29 @@ def test_the_code_is_what_such_a_training_loads(repository: Path) -> None:
     assert not [file for file in code if "comparison" in file or "cnn" in file or "console" in file]
 
 
-def test_the_queue_runs_what_is_missing_and_what_has_failed(repository: Path, tmp_path: Path) -> None:
+def test_the_queue_runs_what_is_missing_and_takes_up_again_what_has_failed(
+    repository: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     (tmp_path / "broken").touch()
     first = run_sweep("small", "1")
     assert first.returncode == 1, first.stdout + first.stderr
     assert "1 of 2 points failed; expected all to finish; fix: see dvc queue logs small-2" in first.stderr
     assert "small-1  lr=0.02  finished  val_accuracy 0.98" in first.stdout
+    assert "best: small-1 (val_accuracy 0.98)" in first.stdout
     assert list(list_experiments()) == ["small-1"]
-
-    (tmp_path / "broken").unlink()
-    second = run_sweep("small", "1")
-    assert second.returncode == 0, second.stdout + second.stderr
-    about_first = [line for line in second.stdout.splitlines() if line.startswith("small-1 ")]
-    assert about_first == ["small-1  lr=0.02  finished  val_accuracy 0.98"]
-    assert "small-2  lr=1e-05  queued" in second.stdout
-    assert "best: small-2 (val_accuracy 0.99999)" in second.stdout
     table = list(csv.DictReader((repository / "metrics/sweeps/small.csv").read_text().splitlines()))
     assert [(row["experiment"], row["status"], row["best"]) for row in table] == [
-        ("small-1", "finished", ""), ("small-2", "finished", "yes"),
+        ("small-1", "finished", "yes"), ("small-2", "failed", ""),
     ]  # fmt: skip
     assert (repository / "plots/sweeps/small.png").read_bytes().startswith(b"\x89PNG")
     assert git("status", "--porcelain", "--", "params.yaml") == ""
+
+    Running("small", *small_points())._add_missing()
+    assert capsys.readouterr().out.splitlines() == [
+        "small-1  lr=0.02  finished  val_accuracy 0.98",
+        "small-2  lr=1e-05  queued",
+    ]
+    assert [(task.name, task.status) for task in queue.list_tasks()][1:] == [("small-2", "queued")]
 
 
 def test_without_a_name_all_sweeps_are_listed(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:
