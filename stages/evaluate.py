@@ -19,7 +19,7 @@ from lineup.console import stage
 from lineup.data.pack import Pack, read_pack
 from lineup.environment import describe_environment
 from lineup.evaluation.cost import measure_cost, measure_latency
-from lineup.evaluation.pictures import draw_filters
+from lineup.evaluation.filters import draw_filters
 from lineup.evaluation.predictions import write_predictions
 from lineup.evaluation.saved import count_trainable, load_seed, read_facts
 from lineup.evaluation.scoring import Sample, SeedScores, choose_samples, collect_kept, collect_predictions

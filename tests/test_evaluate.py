@@ -143,5 +143,5 @@ def test_samples_hold_every_class_and_never_mix_splits() -> None:
 def test_examples_are_spread_right_ones_and_the_surest_wrong_ones() -> None:
     right = torch.tensor([True, False, True, False, True, True, False])
     confidence = torch.tensor([0.9, 0.4, 0.8, 0.7, 0.6, 0.5, 0.7])
-    assert choose_examples(right, confidence, 2) == ([0, 4], [3, 6])
+    assert choose_examples(right, confidence, 2) == ([0, 5], [3, 6])
     assert choose_examples(torch.zeros(2, dtype=torch.bool), confidence[:2], 3) == ([], [0, 1])

@@ -32,7 +32,7 @@ FLOORS = (
     {"tasks", "inference", "precision"},
     {"models"},
     {"data"},
-    {"claims", "config", "environment", "runtime"},
+    {"claims", "config", "environment", "pictures", "runtime"},
     {"console", "files"},
     {"errors"},
 )

@@ -7,7 +7,8 @@ import torch
 from matplotlib.image import imread
 
 from lineup.data.pack import Pack
-from lineup.data.pictures import choose_evenly, draw_classes
+from lineup.data.pictures import draw_classes
+from lineup.pictures import space
 
 
 def make(channels: int) -> Pack:
@@ -29,7 +30,7 @@ def test_the_same_view_gives_the_same_picture_with_a_row_a_class(tmp_path: Path,
 
 
 def test_images_are_spread_evenly() -> None:
-    chosen = torch.tensor([False, True, True, True, True, False, True, True])
-    assert choose_evenly(chosen, 3).tolist() == [1, 3, 6]
-    assert choose_evenly(chosen, 9).tolist() == [1, 2, 3, 4, 6, 7]
-    assert choose_evenly(~chosen & chosen, 3).tolist() == []
+    places = torch.tensor([1, 2, 3, 4, 6, 7])
+    assert space(places, 3).tolist() == [1, 3, 7]
+    assert space(places, 9).tolist() == [1, 2, 3, 4, 6, 7]
+    assert space(places[:0], 3).tolist() == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from lineup.evaluation.pictures import draw_image, new_figure, save_figure
+from lineup.pictures import draw_image, new_figure, save_figure
 
 
 def draw_variations(images: Tensor, variations: Sequence[Tensor], path: Path) -> None:

@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from itertools import zip_longest
 from pathlib import Path
 
-import torch
 from matplotlib.axes import Axes
 from torch import Tensor
 
-from lineup.evaluation.pictures import draw_image, new_figure, save_figure
 from lineup.evaluation.scoring import Sample
+from lineup.pictures import draw_image, new_figure, save_figure, space
 
 COLUMNS, ROWS = 8, 2
 RIGHT, WRONG = "#1a7f37", "#cf222e"
@@ -41,9 +40,7 @@ def choose_examples(right: Tensor, confidence: Tensor, count: int) -> tuple[list
 
     right: bool [n]; confidence: float [n], the probability of the answer.
     """
-    good = right.nonzero().flatten()
-    shown = min(count, len(good))
-    spaced = good[torch.arange(shown) * len(good) // max(shown, 1)]
+    spaced = space(right.nonzero().flatten(), count)
     bad = (~right).nonzero().flatten()
     surest = bad[confidence[bad].argsort(descending=True, stable=True)][:count]
     return spaced.tolist(), surest.tolist()

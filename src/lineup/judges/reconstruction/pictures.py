@@ -12,10 +12,10 @@ from sklearn.manifold import TSNE
 from threadpoolctl import threadpool_limits
 from torch import Tensor
 
-from lineup.evaluation.pictures import draw_image, new_figure, save_figure
 from lineup.evaluation.scoring import Apply, Sample
 from lineup.judges.reconstruction.latent import Latent
 from lineup.models import PixelModel
+from lineup.pictures import draw_image, new_figure, save_figure, space
 
 COLUMNS, ROWS = 8, 3
 POINTS, COMPONENTS, PERPLEXITY = 2000, 50, 30.0
@@ -82,9 +82,3 @@ def paint(number: int, count: int) -> tuple[float, float, float, float]:
     colors = colormaps["tab10"](number) if count <= 10 else colormaps["turbo"](number / (count - 1))
     red, green, blue, opacity = colors
     return red, green, blue, opacity
-
-
-def space(places: Tensor, count: int) -> Tensor:
-    """Up to `count` of `places`, evenly spaced from the first to the last."""
-    shown = min(count, len(places))
-    return places[torch.arange(shown) * (len(places) - 1) // max(shown - 1, 1)]
