@@ -6,6 +6,7 @@ In: metrics/comparison.md and metrics/training/. Out: README.md, between its two
 import json
 from pathlib import Path
 
+from lineup.comparison.table import NOT_RUN
 from lineup.console import stage
 from lineup.errors import LineupError
 from lineup.files import write_text
@@ -13,6 +14,7 @@ from lineup.files import write_text
 README = Path("README.md")
 BEGIN = "<!-- comparison: `make readme` copies metrics/comparison.md here -->\n"
 END = "<!-- end of comparison -->"
+ALL_ROWS = "The reports' other rows, without a result yet: [metrics/comparison.md](metrics/comparison.md)."
 
 
 def main() -> None:
@@ -30,15 +32,16 @@ def insert(text: str, results: str) -> str:
 
 
 def describe_results(metrics: Path) -> str:
-    """The comparison and the machines on which its runs were trained."""
+    """The comparison, less the rows that have no result, and the machines on which its runs were trained."""
     records = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(metrics.glob("training/*.json"))
     ]
     machines = sorted(
         {_describe_machine(seed["environment"]) for record in records for seed in record["seeds"].values()}
     )
-    table = (metrics / "comparison.md").read_text(encoding="utf-8").strip()
-    return f"{table}\n\nTrained on: {'; '.join(machines)}."
+    lines = (metrics / "comparison.md").read_text(encoding="utf-8").splitlines()
+    table = "\n".join(line for line in lines if f"| {NOT_RUN} |" not in line).strip()
+    return f"{table}\n\n{ALL_ROWS}\n\nTrained on: {'; '.join(machines)}."
 
 
 def _describe_machine(environment: dict[str, str | int]) -> str:
