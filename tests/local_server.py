@@ -34,11 +34,18 @@ class Site:
 def serve() -> Iterator[Site]:
     """Serve a site on a free port until the block ends."""
     server = _Server(("127.0.0.1", 0), _Handler)
-    server.site = Site(f"http://127.0.0.1:{server.server_port}")
+    with running(server) as url:
+        server.site = Site(url)
+        yield server.site
+
+
+@contextmanager
+def running(server: ThreadingHTTPServer) -> Iterator[str]:
+    """Let `server` answer, in a thread, until the block ends; gives its address."""
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     try:
-        yield server.site
+        yield f"http://127.0.0.1:{server.server_port}"
     finally:
         server.shutdown()
         server.server_close()

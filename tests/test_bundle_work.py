@@ -9,7 +9,9 @@ import pytest
 
 from bundle import work
 from bundle.parts import check_parts, read_parts
-from bundle.work import DONE, STOPPED, Crew, Place, count_jobs, pack_results
+from bundle.work import Place, count_jobs, pack_results
+from jobs import crew
+from jobs.crew import DONE, STOPPED, Crew
 from lineup.errors import LineupError
 
 # Stages by what their names say; each notes when it begins and ends.
@@ -80,7 +82,7 @@ def test_what_still_runs_at_the_deadline_is_stopped_and_the_rest_not_begun(place
 def test_a_stage_that_an_earlier_call_still_works_on_is_waited_for(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(work, "BUSY_SECONDS", 0.0)
+    monkeypatch.setattr(crew, "BUSY_SECONDS", 0.0)
     assert Crew(place, 1, None).run(["train@busy"]) == {"train@busy": DONE}
     assert (place.folder / "events").read_text().count("begin") == 2
 

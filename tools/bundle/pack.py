@@ -18,6 +18,7 @@ from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
 import bundle
+import jobs
 import lineup
 from bundle import STEPS
 from bundle.changes import list_changes
@@ -37,6 +38,7 @@ PROGRAM = "there.pyz"
 MODULES = {
     lineup: ("__init__", "console", "errors", "files"),
     bundle: ("__init__", "interpreter", "parts", "unpack", "work"),
+    jobs: ("__init__", "crew"),
 }
 ENTRY = "from bundle.unpack import main\nfrom lineup.console import stage\n\nstage(main)\n"
 # The packed copy has no git, and a cache of its own; its remote is the folder beside it that travels home.

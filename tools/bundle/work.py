@@ -5,16 +5,15 @@ is skipped. Standard library only; DVC and the stages run in the Python that was
 """
 
 import os
-import signal
 import subprocess
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bundle.parts import Content, list_files, write_parts
+from jobs.crew import DONE, FAILED, Crew
 from lineup.errors import LineupError
 
 # What one training may take, declared, so that the number side by side is known beforehand.
@@ -22,14 +21,6 @@ CORES = 2
 MEMORY = 4 * 2**30
 ACCELERATOR_MEMORY = 8 * 2**30
 
-POLL_SECONDS = 0.1
-TELL_SECONDS = 60.0
-STOP_SECONDS = 120.0  # for a trainer to write its checkpoint
-BUSY_SECONDS = 10.0
-# DVC's words when a process of an earlier call still works on the same files.
-BUSY = "is busy, it is being blocked by"
-
-DONE, STOPPED, FAILED = "done", "stopped", "failed"
 REMOTE = "travel"  # the name of DVC's remote in the packed copy
 STATE = Path(".lineup")
 
@@ -90,100 +81,6 @@ def work(place: Place, *, jobs: int | None, minutes: float | None, limit: int) -
         raise LineupError(
             ", ".join(failed), "failed", "stages that end well", f"see {logs}, then run this again"
         )
-
-
-class Crew:
-    """Stages run by DVC, a number of them at a time, each a process group of its own."""
-
-    def __init__(self, place: Place, jobs: int, deadline: float | None) -> None:
-        self._place, self._jobs, self._deadline = place, jobs, deadline
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._began: dict[str, float] = {}
-        self._heads: dict[str, int] = {}  # where in its log a stage's output begins
-        self._told = time.monotonic()
-
-    def run(self, stages: Sequence[str]) -> dict[str, str]:
-        """Run `stages` and return how each ended; those not begun at the deadline count as stopped."""
-        waiting, states = list(stages), dict.fromkeys(stages, STOPPED)
-        try:
-            while (waiting or self._running) and not self._late():
-                while waiting and len(self._running) < self._jobs:
-                    self._start(waiting.pop(0))
-                time.sleep(POLL_SECONDS)
-                states |= dict(self._collect())
-                self._tell()
-        finally:
-            self._stop()
-        return states
-
-    def _late(self) -> bool:
-        return self._deadline is not None and time.monotonic() >= self._deadline
-
-    def _start(self, stage: str) -> None:
-        log = self._place.log(stage)
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("ab") as file:
-            self._heads[stage] = file.tell()
-            self._running[stage] = subprocess.Popen(
-                self._place.dvc("repro", "--single-item", stage),
-                cwd=self._place.repository,
-                env=self._place.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                process_group=0,  # so that a trainer below DVC gets the signal that stops it
-            )
-        if stage not in self._began:
-            print(f"{stage}: started", flush=True)
-            self._began[stage] = time.monotonic()
-
-    def _collect(self) -> Iterator[tuple[str, str]]:
-        """The stages that have ended since the last call, and how."""
-        for stage, process in list(self._running.items()):
-            if process.poll() is None:
-                continue
-            del self._running[stage]
-            if process.returncode and BUSY in self._read_log(stage):
-                print(f"{stage}: a process of an earlier call still works on it, waiting", flush=True)
-                time.sleep(BUSY_SECONDS)
-                self._start(stage)
-                continue
-            seconds = time.monotonic() - self._began[stage]
-            state = FAILED if process.returncode else DONE
-            print(f"{stage}: {state} after {seconds:.0f} s", flush=True)
-            yield stage, state
-
-    def _tell(self) -> None:
-        """Say from time to time where each running stage is."""
-        if time.monotonic() - self._told < TELL_SECONDS:
-            return
-        self._told = time.monotonic()
-        for stage in self._running:
-            print(f"{stage}: {self._read_log(stage).rpartition(chr(10))[2]}", flush=True)
-
-    def _read_log(self, stage: str) -> str:
-        """What a stage has said since it was started, without the end of line."""
-        said = self._place.log(stage).read_bytes()[self._heads[stage] :]
-        return said.decode(errors="replace").rstrip()
-
-    def _stop(self) -> None:
-        """End what still runs: trainers write a checkpoint first."""
-        for stage, process in self._running.items():
-            print(f"{stage}: stopping", flush=True)
-            # Not SIGTERM: at Ctrl-C DVC waits for its stage, and gives its locks back.
-            _signal_group(process, signal.SIGINT)
-        until = time.monotonic() + STOP_SECONDS
-        for process in self._running.values():
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(max(0.0, until - time.monotonic()))
-            _signal_group(process, signal.SIGKILL)
-            process.wait()
-        self._running.clear()
-
-
-def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, number)
 
 
 def count_jobs(place: Place, runs: int) -> int:

@@ -1,0 +1,189 @@
+"""Trainings side by side: who runs when, what a failure or Ctrl-C does, and that the bits are the same."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from pipeline import ROOT, TINY, Pipeline
+from ruamel.yaml import YAML
+from stand_in import StandIn
+
+from jobs.crew import DONE, FAILED, Crew
+from jobs.run import group, is_blocked
+
+
+@pytest.fixture
+def workshop(tmp_path: Path) -> StandIn:
+    return StandIn(tmp_path)
+
+
+# --- the crew ---------------------------------------------------------------------------------------------
+
+
+def test_threads_never_exceed_the_cores_and_a_wider_stage_runs_alone(workshop: StandIn) -> None:
+    threads = {"huge": 9, "wide": 2, "one": 1, "two": 1, "three": 1}
+    states = Crew(workshop, 3, cores=2, threads=threads).run(list(threads))
+    assert states == dict.fromkeys(threads, DONE)
+    together = workshop.together()
+    assert max(sum(threads[stage] for stage in stages) for stages in together - {frozenset({"huge"})}) == 2
+    assert any(len(stages) == 2 for stages in together)
+    assert not any("huge" in stages for stages in together if len(stages) > 1)
+
+
+def test_what_fits_overtakes_what_does_not(workshop: StandIn) -> None:
+    Crew(workshop, 2, cores=2, threads={"one": 1, "wide": 2, "two": 1}).run(["one", "wide", "two"])
+    begun = [event.split()[1] for event in workshop.events if event.startswith("begin")]
+    assert begun == ["one", "two", "wide"]
+
+
+@pytest.mark.parametrize(("jobs", "policy"), [(1, "none"), (2, "passive")])
+def test_only_stages_side_by_side_wait_passively(workshop: StandIn, jobs: int, policy: str) -> None:
+    Crew(workshop, jobs).run(["one"])
+    assert workshop.events[0] == f"begin one {policy}"
+
+
+def test_a_failure_is_named_and_the_others_go_on(
+    workshop: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
+    crew = Crew(workshop, 1)
+    assert crew.run(["bad", "one"]) == {"bad": FAILED, "one": DONE}
+    assert "it broke" in workshop.log("bad").read_text()
+    assert "bad: failed after 0 s\none: started\none: done after " in capsys.readouterr().out
+    assert crew.seconds.keys() == {"bad", "one"}
+
+
+SCRIPT = """
+from pathlib import Path
+from jobs.crew import Crew
+from lineup.console import stage
+from stand_in import StandIn
+stage(lambda: Crew(StandIn(Path.cwd()), 2).run(["slow1", "slow2", "one"]))
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_ctrl_c_ends_all_at_a_checkpoint(workshop: StandIn, number: signal.Signals) -> None:
+    path = os.pathsep.join(str(ROOT / folder) for folder in ("src", "tools", "tests"))
+    process = subprocess.Popen(
+        [sys.executable, "-c", SCRIPT], cwd=workshop.repository, env={**os.environ, "PYTHONPATH": path},
+        stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    until = time.monotonic() + 60
+    while len(workshop.events) < 2:
+        assert time.monotonic() < until
+        time.sleep(0.02)
+    time.sleep(0.2)  # the shells set their traps just after that
+    process.send_signal(number)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert "slow1: stopping\nslow2: stopping\n" in said
+    assert sorted(workshop.events[2:]) == ["checkpoint slow1", "checkpoint slow2"]
+
+
+# --- the order --------------------------------------------------------------------------------------------
+
+
+def test_kinds_follow_what_they_need() -> None:
+    graph = {
+        "compare": {"evaluate@a", "train@a"}, "evaluate@a": {"train@a"}, "train@b": {"weights@w"},
+        "train@a": {"weights@w", "preprocess@v"}, "preprocess@v": set(), "weights@w": {"validate"},
+        "validate": set(),
+    }  # fmt: skip
+    order = list(group(graph))
+    assert group(graph)["train"] == ["train@b", "train@a"]
+    for stage, needed in graph.items():
+        for other in needed:
+            assert order.index(other.partition("@")[0]) < order.index(stage.partition("@")[0])
+
+
+def test_what_needs_a_stage_that_was_not_run_is_not_run_either() -> None:
+    assert is_blocked({"a", "b"}, {"a": DONE, "b": FAILED})
+    assert not is_blocked({"a"}, {"a": DONE, "b": FAILED})
+
+
+# --- with DVC ---------------------------------------------------------------------------------------------
+
+
+def repro(pipeline: Pipeline, jobs: str = "2") -> subprocess.CompletedProcess[str]:
+    path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tools")])
+    return pipeline.call("env", f"PYTHONPATH={path}", sys.executable, "-m", "jobs.run", jobs)
+
+
+def read_lock(pipeline: Pipeline) -> dict[str, list[dict[str, str]]]:
+    """The outs of every stage that are the same on every machine: no times."""
+    stages = YAML(typ="safe").load(pipeline.path("dvc.lock"))["stages"]
+    timed = ("metrics/training", "metrics/latency", "metrics/comparison", "plots/comparison", "plots/report")
+    return {
+        name: [out for out in stage["outs"] if not out["path"].startswith(timed)]
+        for name, stage in stages.items()
+    }
+
+
+def test_side_by_side_gives_the_same_bits_and_a_complete_lock(pipeline: Pipeline, finished: Pipeline) -> None:
+    again = ("train@dense", "train@conv")
+    yaml = YAML()
+    lock = yaml.load(pipeline.path("dvc.lock"))
+    for name in again:
+        del lock["stages"][name]
+        for out in pipeline.stages()[name].outs:
+            pipeline.call("rm", "-r", out.def_path)
+    yaml.dump(lock, pipeline.path("dvc.lock"))
+    done = repro(pipeline)
+    assert done.returncode == 0, done.stderr
+    first = done.stdout.splitlines()[:2]
+    assert first == [f"{name}: started" for name in again], "both before one has ended"
+    for name in again:
+        assert "epoch 1/1" in pipeline.path(f".lineup/logs/{name}.log").read_text(), "trained, not fetched"
+    assert read_lock(pipeline) == read_lock(finished)
+    assert pipeline.stale() == set()
+    # The bits being the same, nothing is evaluated again.
+    assert "\ndense: train done (" in done.stdout
+    assert "\nlong: train up to date, evaluate up to date\n" in done.stdout
+    assert "evaluate@dense: started" not in done.stdout
+
+
+STAGES = """
+stages:
+  weights: {cmd: echo w > w, outs: [w]}
+  train:
+    foreach: ${runs}
+    do:
+      cmd: "test ${item.recipe} = short && echo ${key} > models-${key}"
+      deps: [w]
+      outs: ["models-${key}"]
+  evaluate:
+    foreach: ${runs}
+    do: {cmd: "cp models-${key} scores-${key}", deps: ["models-${key}"], outs: ["scores-${key}"]}
+  compare: {cmd: cat scores-dense scores-long > table, deps: [scores-dense, scores-long], outs: [table]}
+"""
+
+
+def test_a_failed_run_holds_up_only_what_needs_it(tmp_path: Path) -> None:
+    pipeline = Pipeline(tmp_path / "copy")
+    pipeline.lay_out(TINY)
+    yaml = YAML()
+    params = yaml.load(TINY)
+    for name in ("conv", "coder"):
+        del params["runs"][name]
+    yaml.dump(params, pipeline.path("params.yaml"))
+    pipeline.path("dvc.yaml").write_text(STAGES)
+    done = repro(pipeline)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "error: train@long: failed; expected stages that end well; fix: see .lineup/logs/train@long.log, then"
+        " run this again\n"
+    )
+    summary = done.stdout.splitlines()[-2:]
+    assert summary[0].startswith("dense: train done (")
+    assert summary[1].endswith("evaluate not run, see .lineup/logs/train@long.log")
+    assert not pipeline.path("table").exists()
+
+
+def test_a_wrong_number_of_jobs_is_one_line(pipeline: Pipeline) -> None:
+    done = repro(pipeline, "0")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: JOBS: '0'; expected a whole number of at least 1; fix: give one\n"

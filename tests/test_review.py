@@ -1,0 +1,254 @@
+"""What a reviewer is told of a change: figures and their significance, the gate, and the one comment."""
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import pytest
+from github_api import NUMBER, REPOSITORY, TOKEN, Discussion, discuss
+
+from lineup.errors import LineupError
+from review.comment import PullRequest
+from review.revisions import Measured
+from review.run import DropError, main
+from review.significance import compare, images_interval, judge, seeds_interval
+from review.text import MARK, MOST_CHARACTERS, format_change, format_review, format_table
+
+PIPELINE = """
+stages:
+  evaluate:
+    foreach: ${runs}
+    do:
+      cmd: "true"
+      params: ["runs.${key}"]
+      metrics: ["metrics/runs/${key}.json": {cache: false}]
+"""
+
+
+def measured(*shares: float, metric: str = "test_accuracy", images: int = 1000) -> Measured:
+    seeds = {str(seed): {metric: share} for seed, share in enumerate(shares)}
+    return Measured({metric: sum(shares) / len(shares)}, seeds, images)
+
+
+# --- significance -----------------------------------------------------------------------------------------
+
+
+def test_the_interval_of_images_is_newcombes() -> None:
+    # Newcombe 1998, table II, method 10: 56 of 70 and 48 of 80, to four digits.
+    old, new = measured(48 / 80, images=80), measured(56 / 70, images=70)
+    assert images_interval("test_accuracy", old, new) == pytest.approx((0.0524, 0.3339), abs=5e-5)
+
+
+def test_the_interval_of_seeds_is_welchs() -> None:
+    # By hand: means 0.62 and 0.70, variances 0.0004 and 0.0001, so 2.94 degrees of freedom and t 3.22.
+    low, high = seeds_interval("test_accuracy", measured(0.6, 0.62, 0.64), measured(0.69, 0.70, 0.71))
+    assert (low, high) == pytest.approx((0.08 - 0.0416, 0.08 + 0.0416), abs=2e-4)
+
+
+def test_seeds_without_spread_have_an_interval_too() -> None:
+    low, high = seeds_interval(
+        "test_mse", *(measured(value, value, metric="test_mse") for value in (1.0, 2.0))
+    )
+    assert (low, high) == (1.0, 1.0)
+
+
+CHANGES = {
+    "a drop beyond the images": ((0.8,), (0.7,), True, True),
+    "a rise beyond the images": ((0.7,), (0.8,), True, False),
+    "a drop within the images": ((0.8,), (0.78,), False, True),
+    "a drop within the seeds": ((0.70, 0.80, 0.90), (0.60, 0.70, 0.81), False, True),
+    "a drop within the images, though seeds agree": ((0.800, 0.801), (0.780, 0.781), False, True),
+    "a drop beyond both": ((0.80, 0.81, 0.82), (0.70, 0.71, 0.72), True, True),
+}
+
+
+@pytest.mark.parametrize(("before", "after", "beyond", "worse"), CHANGES.values(), ids=CHANGES.keys())
+def test_a_change_is_real_if_images_and_seeds_say_so(
+    before: tuple[float, ...], after: tuple[float, ...], beyond: bool, worse: bool
+) -> None:
+    change = judge("run", measured(*before), measured(*after))
+    assert (change.beyond, change.worse) == (beyond, worse)
+
+
+def test_more_error_is_worse_and_one_seed_of_it_tells_nothing() -> None:
+    def errors(*values: float) -> Measured:
+        return measured(*values, metric="test_mse")
+
+    several = judge("run", errors(0.001, 0.0011), errors(0.003, 0.0031))
+    assert several.worse
+    assert several.beyond
+    one = judge("run", errors(0.001), errors(0.003, 0.0031))
+    assert one.interval is None
+    assert not one.beyond
+    assert format_change(one)[5:] == ("none", "1 → 2", "cannot be told from one seed")
+
+
+def test_runs_are_sorted_by_what_happened_to_them() -> None:
+    before = {"same": measured(0.5), "gone": measured(0.9), "worse": measured(0.9), "late": None}
+    after = {
+        "same": measured(0.5), "worse": measured(0.5), "late": measured(0.1), "fresh": measured(0.1),
+        "planned": None,
+    }  # fmt: skip
+    found = compare(before, after)
+    assert [change.run for change in found.drops] == ["worse"]
+    assert (found.unchanged, found.removed) == (["same"], ["gone"])
+    assert (found.added, found.unmeasured) == (["late", "fresh"], ["planned"])
+
+
+def test_a_run_of_another_task_is_a_new_one() -> None:
+    found = compare({"run": measured(0.9)}, {"run": measured(0.9, metric="test_mse")})
+    assert (found.added, found.changes) == (["run"], [])
+
+
+# --- text -------------------------------------------------------------------------------------------------
+
+
+def test_long_tables_are_cut_to_what_github_takes() -> None:
+    table = "\n".join(["| a | b |", "|------|------|", *(f"| {row} | {'x' * 90} |" for row in range(2000))])
+    found = compare({"a": measured(0.9)}, {"a": measured(0.5)})
+    text = format_review(found, {"one": table, "two": table}, "x", report="https://example.org/report")
+    assert MOST_CHARACTERS * 0.9 < len(text) <= MOST_CHARACTERS
+    assert text.count("rows more: run the command.") == 2
+    assert text.endswith("[The report](https://example.org/report)\n")
+
+
+def test_a_short_table_is_whole_and_not_padded() -> None:
+    text = format_table("dvc", "| a    | b    |\n|------|------|\n| 1    | -    |", 1000)
+    assert "| a | b |\n|---|---|\n| 1 | - |" in text
+    assert "more" not in text
+    assert format_table("dvc", "", 1000) == "`dvc`: no change."
+
+
+# --- the comment ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def discussion(monkeypatch: pytest.MonkeyPatch) -> Iterator[Discussion]:
+    with discuss() as opened:
+        values = {"GITHUB_API_URL": opened.url, "GITHUB_REPOSITORY": REPOSITORY, "GITHUB_TOKEN": TOKEN}
+        for name, value in values.items():
+            monkeypatch.setenv(name, value)
+        yield opened
+
+
+def request(discussion: Discussion, token: str = TOKEN) -> PullRequest:
+    return PullRequest(discussion.url, REPOSITORY, NUMBER, token)
+
+
+def test_one_comment_is_posted_and_then_updated_wherever_it_stands(discussion: Discussion) -> None:
+    for number in range(3):
+        discussion.add(f"What about {number}?")
+    address = request(discussion).comment(MARK, f"{MARK} first")
+    for number in range(3):
+        discussion.add(f"And {number}?")
+    assert (
+        request(discussion).comment(MARK, f"{MARK} second") == address == discussion.comments[3]["html_url"]
+    )
+    bodies = [comment["body"] for comment in discussion.comments]
+    assert bodies[3] == f"{MARK} second"
+    assert len(bodies) == 7
+    # Two pages of four comments: it is on the second one, both times.
+    assert discussion.requests == ["GET", "GET", "POST", "GET", "GET", "PATCH"]
+
+
+def test_a_persons_comment_with_our_mark_is_left_alone(discussion: Discussion) -> None:
+    discussion.add(f"{MARK} forged")
+    request(discussion).comment(MARK, f"{MARK} ours")
+    assert [comment["body"] for comment in discussion.comments] == [f"{MARK} forged", f"{MARK} ours"]
+
+
+def test_a_refused_token_is_said_and_not_shown(discussion: Discussion) -> None:
+    with pytest.raises(LineupError, match=r"GET failed \(403 .*expected a token that may write") as caught:
+        request(discussion, "wrong").comment(MARK, MARK)
+    assert "wrong" not in str(caught.value)
+
+
+# --- the command, on a repository -------------------------------------------------------------------------
+
+
+def write(shares: Mapping[str, float]) -> None:
+    Path("params.yaml").write_text("runs:\n" + "".join(f"  {run}: {{seeds: [0]}}\n" for run in shares))
+    for run, share in shares.items():
+        seen = measured(share)
+        for kind, content in (
+            ("runs", seen.figures),
+            ("detail", {"seeds": seen.seeds, "images": {"test": seen.images}}),
+        ):
+            path = Path(f"metrics/{kind}/{run}.json")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(content))
+
+
+def git(*words: str) -> None:
+    identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+    subprocess.run(["git", *identity, *words], check=True, capture_output=True)
+
+
+def commit(shares: Mapping[str, float]) -> None:
+    write(shares)
+    git("add", "--all")
+    git("commit", "--quiet", "--message", "Results")
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A branch `work` at a commit of `main`, which has gone on."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
+    git("init", "--quiet", "--initial-branch=main")
+    Path(".dvc").mkdir()
+    Path(".dvc/config").write_text("[core]\n    analytics = false\n")
+    Path(".gitignore").write_text("/site\n/.dvc/tmp\n/.dvc/cache\n")
+    Path("dvc.yaml").write_text(PIPELINE)
+    commit({"net": 0.8, "kept": 0.6, "gone": 0.9})
+    git("checkout", "--quiet", "-b", "work")
+    git("checkout", "--quiet", "main")
+    commit({"net": 0.95, "kept": 0.95, "gone": 0.9})
+    git("checkout", "--quiet", "work")
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_drop_fails_after_all_is_told(discussion: Discussion, capsys: pytest.CaptureFixture[str]) -> None:
+    write({"net": 0.7, "kept": 0.6, "fresh": 0.5})
+    with pytest.raises(DropError) as caught:
+        main("--since", "main", "--checks", "success", "--report", "https://x", "--post", str(NUMBER))
+    assert str(caught.value).splitlines() == [
+        "net: test accuracy 0.8000 -> 0.7000 (-0.1000, interval -0.1375 to -0.0621); expected no drop beyond"
+        " its interval; fix: find the cause, or say in the pull request why it is right and merge past this"
+        " check"
+    ]
+    text = capsys.readouterr().out
+    assert [comment["body"] for comment in discussion.comments] == [text]
+    for expected in (
+        "**Worse beyond the interval: `net`.**",
+        "New: `fresh`. Removed: `gone`. Unchanged: 1.",
+        "freshness: **success**",
+        "| metrics/runs/net.json | test_accuracy |",
+        "| params.yaml | runs.fresh.seeds |",
+        "[The report](https://x)",
+    ):
+        assert expected in text
+    assert "0.95" not in text, "what main did meanwhile is not this branch's change"
+
+
+@pytest.mark.usefixtures("repository")
+def test_without_a_change_it_says_so_and_posts_nothing(
+    discussion: Discussion, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What DVC prints when nothing has changed.
+    monkeypatch.setattr("review.run.diff", lambda *_: "| Path | Metric |\n|--------|----------|")
+    main("--since", "main")
+    text = capsys.readouterr().out
+    assert "No run became worse beyond its interval.\n\nUnchanged: 3." in text
+    assert text.count("no change.") == 2
+    assert discussion.requests == []
+
+
+@pytest.mark.usefixtures("repository")
+def test_what_cannot_be_compared_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(LineupError, match=r"^SINCE=nowhere: no common commit; .* git fetch --unshallow$"):
+        main("--since", "nowhere")
+    monkeypatch.delenv("GITHUB_TOKEN", raising=False)
+    with pytest.raises(LineupError, match=r"^GITHUB_[A-Z_]+: not set; "):
+        main("--since", "main", "--post", "1")

@@ -1,0 +1,160 @@
+"""Stages that DVC runs side by side, each in a process of its own. Standard library only: bundles take it."""
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from lineup.console import uninterrupted
+
+POLL_SECONDS = 0.1
+TELL_SECONDS = 60.0
+STOP_SECONDS = 120.0  # for a trainer to write its checkpoint
+BUSY_SECONDS = 10.0
+# DVC's words when a process of an earlier call still works on the same files.
+BUSY = "is busy, it is being blocked by"
+
+DONE, STOPPED, FAILED = "done", "stopped", "failed"
+
+
+class Workshop(Protocol):
+    """Where stages are run, and how."""
+
+    @property
+    def repository(self) -> Path:
+        """The folder with dvc.yaml."""
+
+    def log(self, stage: str) -> Path:
+        """Where the output of a stage goes."""
+
+    def environment(self) -> dict[str, str]:
+        """What processes find."""
+
+    def dvc(self, *words: str) -> list[str]:
+        """The command that runs DVC."""
+
+
+class Crew:
+    """Stages run by DVC, each a process group of its own: `jobs` at a time, until the time `deadline`.
+
+    With `cores`, the `threads` of those that run (1 where not given) are never more than these, but for a
+    stage that needs more: it runs alone. `seconds` says how long each stage took.
+    """
+
+    def __init__(
+        self,
+        place: Workshop,
+        jobs: int,
+        deadline: float | None = None,
+        *,
+        cores: int | None = None,
+        threads: Mapping[str, int] | None = None,
+    ) -> None:
+        self._place, self._jobs, self._deadline = place, jobs, deadline
+        self._cores, self._threads = cores, threads or {}
+        self.seconds: dict[str, float] = {}
+        self._running: dict[str, subprocess.Popen[bytes]] = {}
+        self._began: dict[str, float] = {}
+        self._heads: dict[str, int] = {}  # where in its log a stage's output begins
+        self._told = time.monotonic()
+
+    def run(self, stages: Sequence[str]) -> dict[str, str]:
+        """Run `stages` and return how each ended; those not begun at the deadline count as stopped."""
+        waiting, states = list(stages), dict.fromkeys(stages, STOPPED)
+        try:
+            while (waiting or self._running) and not self._late():
+                while (stage := self._choose(waiting)) is not None:
+                    waiting.remove(stage)
+                    self._start(stage)
+                time.sleep(POLL_SECONDS)
+                states |= dict(self._collect())
+                self._tell()
+        finally:
+            self._stop()
+        return states
+
+    def _late(self) -> bool:
+        return self._deadline is not None and time.monotonic() >= self._deadline
+
+    def _choose(self, waiting: Sequence[str]) -> str | None:
+        """The first of `waiting` that there is room for."""
+        if not self._running or len(self._running) >= self._jobs or self._cores is None:
+            return waiting[0] if waiting and len(self._running) < self._jobs else None
+        free = self._cores - sum(self._threads.get(stage, 1) for stage in self._running)
+        return next((stage for stage in waiting if self._threads.get(stage, 1) <= free), None)
+
+    def _environment(self) -> dict[str, str]:
+        # A thread that waits for its next piece of work keeps its core busy, which others could use.
+        polite = {"OMP_WAIT_POLICY": "passive"} if self._jobs > 1 else {}
+        return {**self._place.environment(), **polite}
+
+    def _start(self, stage: str) -> None:
+        log = self._place.log(stage)
+        log.parent.mkdir(parents=True, exist_ok=True)
+        # Whole, or a signal between the start and the note of it would leave a process behind.
+        with uninterrupted(), log.open("ab") as file:
+            self._heads[stage] = file.tell()
+            self._running[stage] = subprocess.Popen(
+                self._place.dvc("repro", "--single-item", stage),
+                cwd=self._place.repository,
+                env=self._environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                process_group=0,  # so that a trainer below DVC gets the signal that stops it
+            )
+        if stage not in self._began:
+            print(f"{stage}: started", flush=True)
+            self._began[stage] = time.monotonic()
+
+    def _collect(self) -> Iterator[tuple[str, str]]:
+        """The stages that have ended since the last call, and how."""
+        for stage, process in list(self._running.items()):
+            if process.poll() is None:
+                continue
+            del self._running[stage]
+            if process.returncode and BUSY in self._read_log(stage):
+                print(f"{stage}: a process of an earlier call still works on it, waiting", flush=True)
+                time.sleep(BUSY_SECONDS)
+                self._start(stage)
+                continue
+            self.seconds[stage] = time.monotonic() - self._began[stage]
+            state = FAILED if process.returncode else DONE
+            print(f"{stage}: {state} after {self.seconds[stage]:.0f} s", flush=True)
+            yield stage, state
+
+    def _tell(self) -> None:
+        """Say from time to time where each running stage is."""
+        if time.monotonic() - self._told < TELL_SECONDS:
+            return
+        self._told = time.monotonic()
+        for stage in self._running:
+            print(f"{stage}: {self._read_log(stage).rpartition(chr(10))[2]}", flush=True)
+
+    def _read_log(self, stage: str) -> str:
+        """What a stage has said since it was started, without the end of line."""
+        said = self._place.log(stage).read_bytes()[self._heads[stage] :]
+        return said.decode(errors="replace").rstrip()
+
+    def _stop(self) -> None:
+        """End what still runs: trainers write a checkpoint first."""
+        for stage, process in self._running.items():
+            print(f"{stage}: stopping", flush=True)
+            # Not SIGTERM: at Ctrl-C DVC waits for its stage, and gives its locks back.
+            _signal_group(process, signal.SIGINT)
+        until = time.monotonic() + STOP_SECONDS
+        for process in self._running.values():
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(max(0.0, until - time.monotonic()))
+            _signal_group(process, signal.SIGKILL)
+            process.wait()
+        self._running.clear()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, number)

@@ -1,0 +1,151 @@
+"""Bring everything up to date with trainings side by side: `make repro JOBS=2`.
+
+In and out: what `dvc repro` takes and makes, with the same bits and the same dvc.lock. JOBS trainings at a
+time at most, as long as their threads (fixed by their recipes, since bits depend on them) fit the cores;
+everything else one by one, since evaluate measures times. A stage that fails is named in the end, with
+exit status 1; the others go on. Ctrl-C ends all, at a checkpoint; called again, it goes on from there.
+"""
+
+import os
+import sys
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from graphlib import TopologicalSorter
+from pathlib import Path
+
+from dvc.exceptions import DvcException
+from dvc.repo import Repo
+from joblib import cpu_count  # type: ignore[import-untyped]
+
+from jobs.crew import DONE, FAILED, Crew
+from lineup.config.params import load
+from lineup.config.schema import Params
+from lineup.console import stage
+from lineup.errors import LineupError
+
+SIDE_BY_SIDE = "train"
+UP_TO_DATE, BLOCKED = "up to date", "not run"
+
+Graph = Mapping[str, Collection[str]]  # stage: those that it needs
+
+
+@dataclass(frozen=True)
+class Desk:
+    """This repository, with this Python."""
+
+    repository: Path
+
+    def log(self, stage: str) -> Path:
+        """Where the output of a stage goes, after that of earlier times."""
+        return self.repository / f".lineup/logs/{stage}.log"
+
+    def environment(self) -> dict[str, str]:
+        """Ours."""
+        return dict(os.environ)
+
+    def dvc(self, *words: str) -> list[str]:
+        """The command that runs DVC."""
+        return [sys.executable, "-m", "dvc", "--wait-for-lock", *words]
+
+
+def main(jobs: str) -> None:
+    """Run what is not up to date, at most `jobs` trainings at a time."""
+    if not (jobs.isascii() and jobs.isdigit() and int(jobs)):
+        raise LineupError("JOBS", repr(jobs), "a whole number of at least 1", "give one")
+    params, desk, graph = load(), Desk(Path.cwd()), read_graph()
+    threads = list_threads(params)
+    states: dict[str, str] = {}
+    seconds: dict[str, float] = {}
+    for kind, names in group(graph).items():
+        stale = find_stale(names)
+        states |= dict.fromkeys(names, UP_TO_DATE)
+        states |= {name: BLOCKED for name in names if is_blocked(graph[name], states)}
+        # The widest first: narrow ones beside each other would keep them waiting to the end.
+        wanted = sorted(
+            (name for name in names if name in stale and states[name] != BLOCKED),
+            key=lambda name: -threads.get(name, 1),
+        )
+        crew = Crew(desk, int(jobs) if kind == SIDE_BY_SIDE else 1, cores=cpu_count(), threads=threads)
+        states |= crew.run(wanted)
+        seconds |= crew.seconds
+    for run in params.runs:
+        print(describe(run, states, seconds, desk))
+    refuse_failed(states, desk)
+
+
+@contextmanager
+def open_repo() -> Iterator[Repo]:
+    """DVC's repository here. Raises LineupError for what DVC refuses."""
+    try:
+        with Repo() as repo:
+            yield repo
+    except DvcException as error:
+        said = " ".join(str(error).split())
+        raise LineupError("dvc", said, "a pipeline that DVC accepts", "dvc status says more") from error
+
+
+def read_graph() -> dict[str, set[str]]:
+    """The stages of dvc.yaml, and which others each of them needs."""
+    with open_repo() as repo:
+        graph = repo.index.graph
+        return {each.addressing: {needed.addressing for needed in graph[each]} for each in graph}
+
+
+def group(graph: Graph) -> dict[str, list[str]]:
+    """The stages by kind (`train` of `train@d3`), a kind after those that its stages need."""
+    kinds: dict[str, list[str]] = {}
+    for name in graph:
+        kinds.setdefault(name_kind(name), []).append(name)
+    needs = {
+        kind: {name_kind(needed) for name in names for needed in graph[name]} for kind, names in kinds.items()
+    }
+    return {kind: kinds[kind] for kind in TopologicalSorter(needs).static_order()}
+
+
+def name_kind(name: str) -> str:
+    """The part of a stage's name before the @."""
+    return name.partition("@")[0]
+
+
+def find_stale(names: Collection[str]) -> set[str]:
+    """Those of the stages that are not as dvc.lock says; what they need must be up to date by now."""
+    with open_repo() as repo:
+        return set(repo.status(targets=list(names)))
+
+
+def list_threads(params: Params) -> dict[str, int]:
+    """How many threads each training has."""
+    return {f"{SIDE_BY_SIDE}@{name}": params.recipes[run.recipe].threads for name, run in params.runs.items()}
+
+
+def is_blocked(needed: Iterable[str], states: Mapping[str, str]) -> bool:
+    """Whether a stage cannot be run because one that it needs was not."""
+    return any(states[name] not in (DONE, UP_TO_DATE) for name in needed)
+
+
+def describe(run: str, states: Mapping[str, str], seconds: Mapping[str, float], desk: Desk) -> str:
+    """What became of a run, in one line."""
+    names = [f"{kind}@{run}" for kind in (SIDE_BY_SIDE, "evaluate")]
+    said = [
+        f"{name_kind(name)} {states[name]}" + (f" ({seconds[name]:.0f} s)" if name in seconds else "")
+        for name in names
+    ]
+    failed = [
+        f"see {desk.log(name).relative_to(desk.repository)}" for name in names if states[name] == FAILED
+    ]
+    return f"{run}: {', '.join([*said, *failed])}"
+
+
+def refuse_failed(states: Mapping[str, str], desk: Desk) -> None:
+    """Raise LineupError if a stage failed."""
+    failed = [name for name, state in states.items() if state == FAILED]
+    if failed:
+        logs = ", ".join(str(desk.log(name).relative_to(desk.repository)) for name in failed)
+        raise LineupError(
+            ", ".join(failed), "failed", "stages that end well", f"see {logs}, then run this again"
+        )
+
+
+if __name__ == "__main__":
+    stage(main)

@@ -1,0 +1,86 @@
+"""The runs as a commit has them, or the working tree: what is declared, and what was measured."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lineup.config.params import parse
+from lineup.errors import LineupError
+
+PARAMS = Path("params.yaml")
+
+Read = Callable[[str], str | None]
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A run's figures as metrics/runs has them, those of each seed, and how many test images there were."""
+
+    figures: Mapping[str, float]
+    seeds: Mapping[str, Mapping[str, float]]
+    images: int
+
+
+def read_runs(read: Read, where: str) -> dict[str, Measured | None]:
+    """The runs that params.yaml declares; None for one that has no result. `where` is for messages."""
+    text = read(str(PARAMS))
+    params = parse(text, PARAMS) if text is not None else None
+    if not isinstance(params, Mapping) or not isinstance(params.get("runs"), Mapping):
+        raise LineupError(where, f"no runs in {PARAMS}", "a revision of this pipeline", "choose a later one")
+    return {name: _read_measured(name, read) for name in params["runs"]}
+
+
+def _read_measured(run: str, read: Read) -> Measured | None:
+    figures, detail = (read(f"metrics/{kind}/{run}.json") for kind in ("runs", "detail"))
+    if figures is None or detail is None:
+        return None
+    found: dict[str, Any] = json.loads(detail)
+    return Measured(json.loads(figures), found["seeds"], found["images"]["test"])
+
+
+def read_here(name: str) -> str | None:
+    """The file `name` of the working tree; None if it is not there."""
+    path = Path(name)
+    return path.read_text(encoding="utf-8") if path.exists() else None
+
+
+def read_at(revision: str) -> Read:
+    """How to read a file of the commit `revision`."""
+    # Asked once which files there are: git's exit status does not tell a missing file from a failure.
+    names = set(git("ls-tree", "-r", "-z", "--name-only", "--full-tree", revision).split("\0"))
+
+    def read(name: str) -> str | None:
+        return git("show", f"{revision}:{name}") if name in names else None
+
+    return read
+
+
+def find_base(revision: str) -> str:
+    """The last commit that `revision` and the work here have in common: what came there since is not ours."""
+    try:
+        return git("merge-base", "--", revision, "HEAD").strip()
+    except LineupError as error:
+        fix = "name a branch, tag or commit; after a shallow clone: git fetch --unshallow"
+        raise LineupError(f"SINCE={revision}", "no common commit", "a revision of git", fix) from error
+
+
+def git(*words: str) -> str:
+    """What git prints. Raises LineupError when it fails."""
+    return _call("git", *words)
+
+
+def diff(kind: str, base: str) -> str:
+    """DVC's table (Markdown) of the changes of `kind`, metrics or params, since the commit `base`."""
+    return _call(sys.executable, "-m", "dvc", kind, "diff", base, "--md").strip()
+
+
+def _call(*words: str) -> str:
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    if done.returncode:
+        said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
+        raise LineupError(" ".join(words[:3]), said, "success", "run it by hand to see more")
+    return done.stdout

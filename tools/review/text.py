@@ -1,0 +1,112 @@
+"""The review as Markdown."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from tabulate import tabulate
+
+from lineup.comparison.figures import format_figure, name_metric
+from review.significance import Change, Comparison
+
+MARK = "<!-- lineup review -->"  # by which our comment is found again
+MOST_CHARACTERS = 60_000  # of GitHub's 65,536
+HEAD = 2  # lines of a table before its rows
+FRAME = 200  # characters around a table
+HEADS = ("Run", "Figure", "Before", "After", "Difference", "95 % interval", "Seeds", "")
+NOTE = (
+    "The interval is of the difference: Newcombe's, of the test images taken as two samples, and where both "
+    "sides have several seeds also Welch's, of the seeds; the farther bounds count. With one seed it says "
+    "nothing of other seeds."
+)
+
+
+def format_review(
+    comparison: Comparison, diffs: Mapping[str, str], since: str, *, report: str = "", checks: str = ""
+) -> str:
+    """The whole review.
+
+    diffs: DVC's tables by the command that prints them; since: the commit it is about; report: an address;
+    checks: how the other checks ended.
+    """
+    parts = [
+        MARK,
+        f"## What changed since {since}",
+        *([f"Form, types, quick start, tests and freshness: **{checks}**."] if checks else []),
+        format_verdict(comparison),
+        format_changes(comparison.changes),
+        format_others(comparison),
+    ]
+    links = [f"[The report]({report})"] if report else []
+    length = sum(len(part) + 2 for part in (*parts, *links))
+    room = (MOST_CHARACTERS - length) // max(len(diffs), 1)
+    tables = [format_table(command, table, room) for command, table in diffs.items()]
+    return "\n\n".join(part for part in (*parts, *tables, *links) if part) + "\n"
+
+
+def format_verdict(comparison: Comparison) -> str:
+    """The gate's answer in one line."""
+    drops = comparison.drops
+    if drops:
+        names = ", ".join(f"`{change.run}`" for change in drops)
+        return f"**Worse beyond the interval: {names}.**"
+    return "No run became worse beyond its interval."
+
+
+def format_changes(changes: Sequence[Change]) -> str:
+    """A table of the changed figures, empty without one."""
+    if not changes:
+        return ""
+    rows = [format_change(change) for change in changes]
+    aligned = ("left", "left", "right", "right", "right", "right", "right", "left")
+    table = tabulate(rows, HEADS, tablefmt="github", colalign=aligned, disable_numparse=True)
+    return f"{table}\n\n{NOTE}"
+
+
+def format_change(change: Change) -> tuple[str, ...]:
+    """A row of that table."""
+    before, after = (format_figure(change.metric, value) for value in (change.before, change.after))
+    difference = format_figure(change.metric, change.difference, "+")
+    seeds = " → ".join(str(count) for count in dict.fromkeys(change.seeds))
+    verdict = f"{'**worse**' if change.worse else 'better'}, beyond it" if change.beyond else "within it"
+    if change.interval is None:
+        verdict = "cannot be told from one seed"
+    return change.run, name_metric(change.metric), before, after, difference, _span(change), seeds, verdict
+
+
+def format_drop(change: Change) -> tuple[str, str]:
+    """The run, and how much worse it became, in plain words."""
+    before, after, difference, span = format_change(change)[2:6]
+    return change.run, f"{name_metric(change.metric)} {before} -> {after} ({difference}, interval {span})"
+
+
+def _span(change: Change) -> str:
+    if change.interval is None:
+        return "none"
+    return " to ".join(format_figure(change.metric, bound, "+") for bound in change.interval)
+
+
+def format_others(comparison: Comparison) -> str:
+    """Name the runs that are on one side only, and count those that stayed the same."""
+    said = {
+        "New": comparison.added,
+        "Removed": comparison.removed,
+        "Declared, without a result": comparison.unmeasured,
+    }
+    lines = [f"{word}: {', '.join(f'`{run}`' for run in runs)}." for word, runs in said.items() if runs]
+    if comparison.unchanged:
+        lines.append(f"Unchanged: {len(comparison.unchanged)}.")
+    return " ".join(lines)
+
+
+def format_table(command: str, table: str, room: int) -> str:
+    """DVC's table, folded away; rows that would make it longer than `room` characters are left out."""
+    # DVC pads cells to the widest one, which would take most of the room.
+    lines, rest = re.sub(r"-{4,}", "---", re.sub(r" {2,}", " ", table)).splitlines(), 0
+    if len(lines) <= HEAD:
+        return f"`{command}`: no change."
+    while len("\n".join(lines)) > room - FRAME and len(lines) > HEAD:
+        lines.pop()
+        rest += 1
+    cut = f"\n\n{rest} rows more: run the command." if rest else ""
+    text = "\n".join(lines)
+    return f"<details><summary><code>{command}</code></summary>\n\n{text}{cut}\n\n</details>"
