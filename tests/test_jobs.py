@@ -183,7 +183,7 @@ def test_a_failed_run_holds_up_only_what_needs_it(tmp_path: Path) -> None:
     assert not pipeline.path("table").exists()
 
 
-def test_a_wrong_number_of_jobs_is_one_line(pipeline: Pipeline) -> None:
-    done = repro(pipeline, "0")
+def test_a_wrong_number_of_jobs_is_one_line(tmp_path: Path) -> None:
+    done = repro(Pipeline(tmp_path), "0")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr == "error: JOBS: '0'; expected a whole number of at least 1; fix: give one\n"
