@@ -33,7 +33,7 @@ FLOORS = (
     {"models"},
     {"data"},
     {"claims", "config", "environment", "runtime"},
-    {"console", "files"},
+    {"console", "files", "statistics"},
     {"errors"},
 )
 HEAVY = {"timm": {"lineup.models.timm"}, "torchvision": {"lineup.models.torchvision"}}
