@@ -1,7 +1,7 @@
-"""Reconstruction as the comparison shows it: ranked by mean squared error, pixels from 0 to 1."""
+"""Reconstruction as the comparison shows it: compared by mean squared error, pixels from 0 to 1."""
 
 from lineup.comparison.pictures import draw_error
-from lineup.comparison.task import COST, FULL_COST, NAME, Task, figure, spread, text
+from lineup.comparison.task import COST, FULL_COST, NAME, RANK, Task, figure, interval, spread, text
 
 TASK = Task(
     name="reconstruction",
@@ -13,6 +13,7 @@ TASK = Task(
     ),
     curves={"loss": "MSE", "psnr": "PSNR (dB)"},
     brief=(
+        RANK,
         *NAME,
         figure("Val. MSE", "val_mse"),
         figure("Test MSE", "test_mse"),
@@ -23,9 +24,11 @@ TASK = Task(
     ),
     full=(
         *NAME,
+        RANK,
         figure("val. MSE", "val_mse"),
         figure("test MSE", "test_mse"),
         spread("sd (seeds)", "test_sd"),
+        interval("seeds 95 %", "test_seeds", "test_mse"),
         figure("train MSE", "train_mse"),
         figure("PSNR (dB)", "test_psnr"),
         figure("SSIM", "test_ssim"),
