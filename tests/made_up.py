@@ -141,6 +141,11 @@ def make_project(folder: Path) -> None:
     (folder / "params.yaml").write_text(declare(declared, WAITING))
     for name in ("digits", "removed"):
         put_picture(folder / f"plots/samples/{name}.png")
+    put(
+        folder,
+        "metrics/duplicates/digits.json",
+        {"images": IMAGES, "ids": "cd", "exact": [7], "near": [1, 4]},
+    )
     for run, (_, seeds, val, latency) in RUNS.items():
         make_results(folder, run, seeds, val, latency)
 

@@ -21,6 +21,7 @@ from lineup.comparison.figures import (
 from lineup.comparison.pictures import draw_accuracy, draw_cost, find_front, write_png
 from lineup.comparison.table import COLUMNS
 from lineup.errors import LineupError
+from lineup.evaluation.outcomes import read_outcomes
 
 
 @pytest.fixture
@@ -186,6 +187,8 @@ def test_runs_on_another_dataset_are_never_compared(project: Path, monkeypatch: 
     data["runs"]["d3"]["view"] = "other"
     path.write_text(json.dumps(data))
     put_outcomes(project, "d3", [0, 1, 2], 0.74, ids="ee")
+    none = {"images": 300, "ids": "ee", "exact": [], "near": []}
+    put(project, "metrics/duplicates/cifar10.json", none)
     ranks = {row["run"]: row["rank"] for row in compare(project, monkeypatch)}
     assert ranks["d3"] == "1"
     tested = read_csv(project / "metrics/significance.csv")
@@ -202,8 +205,35 @@ def test_who_wins_is_told_in_plain_words(
     assert "Between the first two, this test finds " in told
     assert "What is said of one seed (resnet18_e1, b1) is of that training, not of its recipe." in told
     assert "Its test MSE is 0.000382 below that of the next, cae (95 % interval -0.00040" in told
+    assert "Test was opened for 10 trained models, to choose none. Of its 300 images train has 1" in told
+    assert ", and 2 nearly: without them resnet18_e1 has 0.8" in told
     text = " ".join((project / "metrics/comparison.md").read_text().split())
     assert "resnet18_e1 can be told apart from every other run." in text
+
+
+def test_duplicates_are_left_out_of_the_figure_beside_the_plain_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {row["run"]: row for row in compare(project, monkeypatch)}
+    for run in ("b1", "cae_wide"):
+        values = read_outcomes(project / f"metrics/outcomes/{run}.safetensors").values.mean(0)
+        expected = (values.sum() - values[[1, 4, 7]].sum()) / 297
+        assert float(rows[run]["test_unique"]) == pytest.approx(expected, abs=1e-7)
+        assert expected != pytest.approx(values.mean(), abs=1e-7)
+
+
+def test_duplicates_of_other_images_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = {"images": 300, "ids": "ee", "exact": [], "near": []}
+    put(project, "metrics/duplicates/digits.json", other)
+    with pytest.raises(
+        LineupError, match=r"duplicates/digits\.json: other test images than those of b1 \(ee\)"
+    ):
+        compare(project, monkeypatch)
+    (project / "metrics/duplicates/digits.json").unlink()
+    with pytest.raises(
+        LineupError, match=r"digits\.json: not readable .*fix: run `dvc repro duplicates@digits`"
+    ):
+        compare(project, monkeypatch)
 
 
 def test_a_run_alone_has_won_nothing(
@@ -272,7 +302,8 @@ def test_terminal_cuts_nothing_but_long_names(
     compare(project, monkeypatch)
     lines = [line for line in capsys.readouterr().out.splitlines() if "resnet18_with" in line]
     assert max(map(len, lines)) <= 100
-    run, claim = (" ".join(line.split()) for line in lines)
+    # What is told of the run stands between the two tables.
+    run, claim = (" ".join(line.split()) for line in (lines[0], lines[-1]))
     assert run.endswith("… D3 0.9000 0.8960 ±0.0090 622K 9.1 12.2")
     assert claim.startswith("D3 test accuracy 0.6709 (test) 0.8960 +0.2251 ")
     assert claim.endswith(" departures resnet18_with_a_name_…")

@@ -46,6 +46,7 @@ TASK = Task(
         RANK,
         figure("validation", "val_accuracy"),
         figure("test", "test_accuracy"),
+        figure("without duplicates", "test_unique"),
         interval("images 95 %", "test", "test_accuracy"),
         spread("sd (seeds)", "test_sd"),
         interval("seeds 95 %", "test_seeds", "test_accuracy"),

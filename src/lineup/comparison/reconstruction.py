@@ -1,7 +1,8 @@
 """Reconstruction as the comparison shows it: compared by mean squared error, pixels from 0 to 1."""
 
+from lineup.comparison.figures import format_figure
 from lineup.comparison.pictures import draw_error
-from lineup.comparison.task import COST, FULL_COST, NAME, RANK, Task, figure, interval, spread, text
+from lineup.comparison.task import COST, FULL_COST, NAME, RANK, Column, Task, figure, interval, spread, text
 
 TASK = Task(
     name="reconstruction",
@@ -27,6 +28,9 @@ TASK = Task(
         RANK,
         figure("val. MSE", "val_mse"),
         figure("test MSE", "test_mse"),
+        Column(
+            "without duplicates", "test_unique", lambda row: format_figure("test_mse", row["test_unique"])
+        ),
         spread("sd (seeds)", "test_sd"),
         interval("seeds 95 %", "test_seeds", "test_mse"),
         figure("train MSE", "train_mse"),

@@ -18,8 +18,15 @@ from lineup.comparison.significance import Contest, list_pairs
 from lineup.comparison.table import MEASURED, select_measured
 from lineup.comparison.task import Row, Task
 from lineup.comparison.tasks import TASKS
-from lineup.comparison.texts import DELIBERATE, describe_waiting, format_claimed, format_ours, score_runs
-from lineup.comparison.verdict import format_p, tell
+from lineup.comparison.texts import (
+    DELIBERATE,
+    Verdict,
+    describe_waiting,
+    format_claimed,
+    format_ours,
+    score_runs,
+)
+from lineup.comparison.verdict import format_p
 
 # A confusion matrix of more classes is not readable on a page: its worst confusions are listed instead.
 MATRIX_CLASSES = 20
@@ -39,8 +46,12 @@ def format_report(
     results: Mapping[str, Result],
     samples: Mapping[str, bytes],
     contests: Sequence[Contest],
+    verdicts: Sequence[Verdict],
 ) -> str:
-    """The page, from `build_table`, `compare_claims`, what they came from, samples as PNGs, and contests."""
+    """The page, from `build_table`, `compare_claims` and what they came from.
+
+    samples: PNGs by view; contests and verdicts: what is really different, as figures and in words.
+    """
     measured = [row for row in table if row["status"] == MEASURED]
     common, differing = compare_environments({row["run"]: results[row["run"]] for row in measured})
     page = Environment(
@@ -52,7 +63,6 @@ def format_report(
     )
     page.filters |= {"claimed": format_claimed, "ours": format_ours, "metric": name_metric, "embed": _embed}
     page.filters |= {
-        "tell": tell,
         "p": format_p,
         "pairs": lambda contest: list_pairs([contest]),
         "gap": format_differences,
@@ -60,6 +70,7 @@ def format_report(
     parts = [
         _show_task(task, select_measured(table, name), results)
         | {"contests": [contest for contest in contests if contest.task == name and contest.pairs]}
+        | {"told": [line for task_name, lines in verdicts if task_name == name for line in lines]}
         for name, task in TASKS.items()
     ]
     return page.get_template("report.html").render(

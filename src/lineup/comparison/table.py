@@ -29,7 +29,7 @@ FIRST_COLUMNS = (
 METRICS = (key for task in TASKS.values() for key in task.metrics)
 # Of several seeds alone.
 SEEDS_INTERVAL = ("test_seeds_low", "test_seeds_high")
-LAST_COLUMNS = ("task", "protocol", "dataset", "rank", *SEEDS_INTERVAL)
+LAST_COLUMNS = ("task", "protocol", "dataset", "rank", *SEEDS_INTERVAL, "test_unique")
 COLUMNS = tuple(dict.fromkeys((*FIRST_COLUMNS, *METRICS, *LAST_COLUMNS)))
 
 
@@ -40,8 +40,11 @@ def build_table(
     claims: Mapping[str, list[Claim]],
     protocols: Mapping[str, Mapping[str, Any]],
     ranks: Mapping[str, int],
+    unique: Mapping[str, float],
 ) -> list[Row]:
     """One dict a run with the keys COLUMNS, None where there is nothing to say.
+
+    ranks: of each measured run; unique: its headline on the test images that train does not have.
 
     Measured runs come first, task by task in the order of TASKS; then waiting runs, then rows of the
     reports that no run declares. Raises LineupError for a row that no report has.
@@ -50,7 +53,11 @@ def build_table(
     refuse_unknown_rows({name: entry.row for name, entry in declared.items()}, claims)
     rows = {name: _declare(name, entry, claims, protocols) for name, entry in declared.items()}
     for name in runs:
-        rows[name] |= {**_measure(rows[name], results[name]), "rank": ranks[name]}
+        rows[name] |= {
+            **_measure(rows[name], results[name]),
+            "rank": ranks[name],
+            "test_unique": unique[name],
+        }
     measured = [row for task in TASKS for row in select_measured(list(rows.values()), task)]
     stood_for = {entry.row for entry in declared.values()}
     missing = [_describe_row(row, claims) for row in claims if row not in stood_for]

@@ -1,8 +1,9 @@
 """Who wins, by how much, and whether it is real: a few lines in plain words."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from lineup.comparison.figures import format_differences, name_metric
+from lineup.comparison.duplicates import Shared
+from lineup.comparison.figures import format_differences, format_figure, name_metric
 from lineup.comparison.significance import Contest
 from lineup.comparison.tasks import TASKS
 from lineup.statistics.pairs import POWER, Pair
@@ -10,8 +11,16 @@ from lineup.statistics.pairs import POWER, Pair
 NAMED = 5
 
 
-def tell(contest: Contest) -> list[str]:
-    """The winner on validation against the others on test, and what ranks mean; no lines for a run alone."""
+def tell(contest: Contest, shared: Shared, unique: Mapping[str, float]) -> list[str]:
+    """The first on validation against the others on test, what ranks mean, and how far test can be believed.
+
+    shared: test images that train has too; unique: the headline of each run without them. Of a run alone
+    only the last is said.
+    """
+    return [*_tell_contest(contest), _tell_test(contest, shared, unique)]
+
+
+def _tell_contest(contest: Contest) -> list[str]:
     if not contest.pairs:
         return []
     winner, pair = next(iter(contest.ranks)), contest.pairs[0]
@@ -21,6 +30,16 @@ def tell(contest: Contest) -> list[str]:
         f"{_tell_ties(winner, tied)} {_tell_power(contest, pair)}",
         f"Rank is 1 and one more for every run that is really better.{_tell_single(contest)}",
     ]
+
+
+def _tell_test(contest: Contest, shared: Shared, unique: Mapping[str, float]) -> str:
+    first, opened = next(iter(contest.ranks)), sum(contest.seeds.values())
+    times = f"Test was opened for {opened} trained {'model' if opened == 1 else 'models'}, to choose none. "
+    held = f"Of its {contest.images:,} images train has {len(shared.exact)}, and {len(shared.near)} nearly"
+    if not shared.exact and not shared.near:
+        return f"{times}{held}."
+    metric = f"test_{TASKS[contest.task].headline}"
+    return f"{times}{held}: without them {first} has {format_figure(metric, unique[first])}."
 
 
 def _tell_lead(contest: Contest, pair: Pair) -> str:
