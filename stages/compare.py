@@ -1,9 +1,9 @@
 """Set all runs side by side: `python stages/compare.py`.
 
-In: what train and evaluate left of every run in params.yaml, preprocess' samples of each view, claims.csv
-and protocols.yaml.
-Out: metrics/comparison (csv, json, md), metrics/reproductions.csv, plots/comparison (accuracy.png, cost.png,
-and learning curves of each task) and plots/report.html.
+In: what train and evaluate left of every run in params.yaml, preprocess' samples of each view, the duplicates
+of each dataset, claims.csv and protocols.yaml.
+Out: metrics/comparison (csv, json, md), metrics/reproductions.csv and metrics/significance.csv,
+plots/comparison (accuracy.png, cost.png, and learning curves of each task) and plots/report.html.
 """
 
 from pathlib import Path
@@ -12,8 +12,9 @@ from typing import Any
 from rich.console import Console
 
 from lineup.claims import read_claims
-from lineup.comparison import reproductions
+from lineup.comparison import reproductions, significance
 from lineup.comparison.curves import average_curves, format_curves
+from lineup.comparison.duplicates import read_shared, score_unique
 from lineup.comparison.entry import Entry
 from lineup.comparison.pictures import draw_accuracy, draw_cost, write_png
 from lineup.comparison.protocols import resolve_protocols
@@ -22,6 +23,7 @@ from lineup.comparison.results import read_pictures, read_results
 from lineup.comparison.table import build_table, format_csv, format_json, select_measured
 from lineup.comparison.tasks import TASKS
 from lineup.comparison.texts import format_markdown, print_tables
+from lineup.comparison.verdict import tell
 from lineup.config.params import load, parse, read
 from lineup.config.schema import Params, Run
 from lineup.console import stage
@@ -39,13 +41,20 @@ def main() -> None:
     runs = {name: resolve_run(params, run) for name, run in params.runs.items()}
     waiting = {name: resolve_run(params, run) for name, run in params.waiting.items()}
     results = read_results(runs)
-    table = build_table(runs, waiting, results, claims, protocols)
+    contests = significance.hold_contests(runs, results)
+    ranks = {run: rank for contest in contests for run, rank in contest.ranks.items()}
+    shared = {entry.dataset: read_shared(entry.dataset) for entry in runs.values()}
+    unique = score_unique(runs, results, shared)
+    table = build_table(runs, waiting, results, claims, protocols, ranks, unique)
+    verdicts = [(contest.task, tell(contest, shared[contest.dataset], unique)) for contest in contests]
     claimed = reproductions.compare_claims(table, results, claims)
 
     write_text(METRICS / "comparison.csv", format_csv(table))
     write_text(METRICS / "comparison.json", format_json(table))
-    write_text(METRICS / "comparison.md", format_markdown(table, claimed))
+    write_text(METRICS / "comparison.md", format_markdown(table, claimed, verdicts))
     write_text(METRICS / "reproductions.csv", format_csv(claimed, reproductions.COLUMNS))
+    tested = significance.list_pairs(contests)
+    write_text(METRICS / "significance.csv", format_csv(tested, significance.COLUMNS))
     for name, task in TASKS.items():
         curves = average_curves({run: results[run] for run in runs if runs[run].task == name}, task)
         write_text(PLOTS / f"comparison/{name}_curves.csv", format_curves(curves, task))
@@ -53,9 +62,9 @@ def main() -> None:
     write_png(draw_accuracy(classifiers), PLOTS / "comparison/accuracy.png")
     write_png(draw_cost(classifiers), PLOTS / "comparison/cost.png")
     samples = {name: png for name, png in read_pictures(PLOTS / "samples").items() if name in params.views}
-    write_text(PLOTS / "report.html", format_report(table, claimed, results, samples))
+    write_text(PLOTS / "report.html", format_report(table, claimed, results, samples, contests, verdicts))
     console = Console(width=100)
-    print_tables(table, claimed, console)
+    print_tables(table, claimed, verdicts, console)
     console.print(f"report: {PLOTS / 'report.html'}")
 
 

@@ -1,8 +1,8 @@
 """Score a trained run: `python stages/evaluate.py RUN`.
 
 In: models/RUN, and the two files of its view; this is the only stage that opens test.
-Out: metrics/runs, metrics/detail, metrics/latency (RUN.json), plots/confusion/RUN.csv,
-plots/pictures/RUN and data/predictions/RUN.safetensors.
+Out: metrics/runs, metrics/detail, metrics/latency (RUN.json), metrics/outcomes/RUN.safetensors,
+plots/confusion/RUN.csv, plots/pictures/RUN and data/predictions/RUN.safetensors.
 """
 
 import json
@@ -20,7 +20,8 @@ from lineup.data.pack import Pack, read_pack
 from lineup.environment import describe_environment
 from lineup.evaluation.cost import measure_cost, measure_latency
 from lineup.evaluation.filters import draw_filters
-from lineup.evaluation.predictions import write_predictions
+from lineup.evaluation.outcomes import write_outcomes
+from lineup.evaluation.predictions import digest_ids, write_predictions
 from lineup.evaluation.saved import count_trainable, load_seed, read_facts
 from lineup.evaluation.scoring import Sample, SeedScores, choose_samples, collect_kept, collect_predictions
 from lineup.evaluation.summary import confusion_csv, detail_run, summarize_run
@@ -92,6 +93,8 @@ def write_scores(
     """Write every figure that is the same whenever the same weights are scored."""
     predictions = collect_predictions(scores, samples, classes)
     write_predictions(predictions, Path(f"data/predictions/{run}.safetensors"), collect_kept(scores))
+    outcomes, ids = torch.stack([seed.outcomes for seed in scores.values()]), samples["test"].ids
+    write_outcomes(list(scores), digest_ids(ids), outcomes, Path(f"metrics/outcomes/{run}.safetensors"))
     write_json(f"metrics/runs/{run}.json", summarize_run(scores, len(samples["test"].ids), cost, judge))
     write_json(f"metrics/detail/{run}.json", detail_run(scores, predictions, judge))
     write_text(Path(f"plots/confusion/{run}.csv"), confusion_csv(scores, classes))

@@ -107,6 +107,7 @@ def list_results(run: str) -> list[str]:
         f"metrics/detail/{run}.json",
         f"plots/confusion/{run}.csv",
         f"data/predictions/{run}.safetensors",
+        f"metrics/outcomes/{run}.safetensors",
     ]
 
 

@@ -4,17 +4,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up import compare, declare, learn, make_project, make_results, put, read_csv
+from made_up import compare, declare, learn, make_project, make_results, put, put_outcomes, read_csv
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from PIL import Image
 
 from lineup.comparison.curves import count_common_epochs
-from lineup.comparison.figures import format_count, format_figure, is_smaller_better, name_metric
+from lineup.comparison.figures import (
+    format_count,
+    format_differences,
+    format_figure,
+    is_smaller_better,
+    name_metric,
+)
 from lineup.comparison.pictures import draw_accuracy, draw_cost, find_front, write_png
 from lineup.comparison.table import COLUMNS
 from lineup.errors import LineupError
+from lineup.evaluation.outcomes import read_outcomes
 
 
 @pytest.fixture
@@ -108,7 +115,7 @@ def test_only_the_first_missing_results_are_named(tmp_path: Path, monkeypatch: p
     (tmp_path / "metrics").rename(tmp_path / "gone")
     with pytest.raises(LineupError) as error:
         compare(tmp_path, monkeypatch)
-    assert "b1 has no metrics/latency/b1.json; and 25 more; expected" in str(error.value)
+    assert "b1 has no metrics/latency/b1.json; and 32 more; expected" in str(error.value)
     assert len(str(error.value)) < 240
 
 
@@ -125,8 +132,7 @@ def test_other_seeds_than_declared_are_refused_by_name(
 
 
 def test_runs_tested_on_other_images_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = project / "metrics/detail/d3.json"
-    path.write_text(path.read_text().replace('"test": "cd"', '"test": "ee"'))
+    put_outcomes(project, "d3", [0, 1, 2], 0.74, ids="ee")
     with pytest.raises(
         LineupError, match="predictions of d3: other images or another order than those of b1"
     ):
@@ -143,6 +149,100 @@ def test_damaged_results_are_refused(project: Path, monkeypatch: pytest.MonkeyPa
     put(project, "metrics/training/b1.json", "{")
     with pytest.raises(LineupError, match=r"metrics/training/b1\.json: not readable"):
         compare(project, monkeypatch)
+
+
+# --- which differences are real -----------------------------------------------------------------------------
+
+
+def test_runs_that_cannot_be_told_apart_share_a_rank(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    ranks = {row["run"]: row["rank"] for row in compare(project, monkeypatch) if row["status"] == "measured"}
+    assert (ranks["resnet18_e1"], ranks["d3"], ranks["d3_fp32"], ranks["b1"]) == ("1", "2", "2", "5")
+    assert (ranks["cae_wide"], ranks["cae"]) == ("1", "2")
+
+
+def test_every_two_runs_of_a_task_are_tested(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compare(project, monkeypatch)
+    rows = {(row["run"], row["other"]): row for row in read_csv(project / "metrics/significance.csv")}
+    assert len(rows) == 5 * 4 / 2 + 1
+    best, tied = rows["resnet18_e1", "b1"], rows["d3_fp32", "d3"]
+    assert (best["task"], best["dataset"], best["images"]) == ("classification", "digits", "300")
+    assert float(best["difference"]) == pytest.approx(0.28, abs=1e-6)
+    assert float(best["low"]) < 0.28 < float(best["high"])
+    assert (best["better"], tied["better"]) == ("resnet18_e1", "")
+    assert float(best["p_holm"]) < 0.001
+    assert float(tied["p_holm"]) > 0.05
+    assert float(best["p_cochran"]) < 0.001
+    assert (tied["seeds"], tied["other_seeds"]) == ("3", "3")
+    assert int(best["only_run_right"]) - int(best["only_other_right"]) == 84
+    errors = rows["cae_wide", "cae"]
+    assert float(errors["difference"]) < 0
+    assert (errors["better"], errors["p_mcnemar"], errors["p_cochran"]) == ("cae_wide", "", "")
+
+
+def test_runs_on_another_dataset_are_never_compared(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = project / "params.yaml"
+    data = json.loads(path.read_text())
+    data["datasets"]["cifar10"] = {"source": "cifar10"}
+    data["views"]["other"] = data["views"]["digits"] | {"dataset": "cifar10"}
+    data["runs"]["d3"]["view"] = "other"
+    path.write_text(json.dumps(data))
+    put_outcomes(project, "d3", [0, 1, 2], 0.74, ids="ee")
+    none = {"images": 300, "ids": "ee", "exact": [], "near": []}
+    put(project, "metrics/duplicates/cifar10.json", none)
+    ranks = {row["run"]: row["rank"] for row in compare(project, monkeypatch)}
+    assert ranks["d3"] == "1"
+    tested = read_csv(project / "metrics/significance.csv")
+    assert "d3" not in {row[key] for row in tested for key in ("run", "other")}
+
+
+def test_who_wins_is_told_in_plain_words(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compare(project, monkeypatch)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "resnet18_e1 wins, chosen on validation. Its test accuracy is 14.67 points above that of" in told
+    assert ": real (p below 0.0001). resnet18_e1 can be told apart from every other run." in told
+    assert "Between the first two, this test finds " in told
+    assert "What is said of one seed (resnet18_e1, b1) is of that training, not of its recipe." in told
+    assert "Its test MSE is 0.000382 below that of the next, cae (95 % interval -0.00040" in told
+    assert "Test was opened for 10 trained models, to choose none. Of its 300 images train has 1" in told
+    assert ", and 2 nearly: without them resnet18_e1 has 0.8" in told
+    text = " ".join((project / "metrics/comparison.md").read_text().split())
+    assert "resnet18_e1 can be told apart from every other run." in text
+
+
+def test_duplicates_are_left_out_of_the_figure_beside_the_plain_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {row["run"]: row for row in compare(project, monkeypatch)}
+    for run in ("b1", "cae_wide"):
+        values = read_outcomes(project / f"metrics/outcomes/{run}.safetensors").values.mean(0)
+        expected = (values.sum() - values[[1, 4, 7]].sum()) / 297
+        assert float(rows[run]["test_unique"]) == pytest.approx(expected, abs=1e-7)
+        assert expected != pytest.approx(values.mean(), abs=1e-7)
+
+
+def test_duplicates_of_other_images_are_refused(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    other = {"images": 300, "ids": "ee", "exact": [], "near": []}
+    put(project, "metrics/duplicates/digits.json", other)
+    with pytest.raises(
+        LineupError, match=r"duplicates/digits\.json: other test images than those of b1 \(ee\)"
+    ):
+        compare(project, monkeypatch)
+    (project / "metrics/duplicates/digits.json").unlink()
+    with pytest.raises(
+        LineupError, match=r"digits\.json: not readable .*fix: run `dvc repro duplicates@digits`"
+    ):
+        compare(project, monkeypatch)
+
+
+def test_a_run_alone_has_won_nothing(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "params.yaml").write_text(declare({"b1": ("B1", [0])}, {}))
+    assert compare(project, monkeypatch)[0]["rank"] == "1"
+    assert "wins" not in capsys.readouterr().out
+    assert read_csv(project / "metrics/significance.csv") == []
 
 
 # --- learning curves ---------------------------------------------------------------------------------------
@@ -183,8 +283,8 @@ def test_terminal_shows_runs_in_100_columns_and_the_report(
     compare(project, monkeypatch)
     lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
     assert max(map(len, lines)) <= 100
-    assert any(line.startswith("resnet18_e1 E1 0.8900 0.8860 ±0.0090") for line in lines)
-    assert any(line.startswith("cae_wide A8 0.000700 0.000710 30.90 0.5234") for line in lines)
+    assert any(line.startswith("1 resnet18_e1 E1 0.8900 0.8860 ±0.0090") for line in lines)
+    assert any(line.startswith("1 cae_wide A8 0.000700 0.000710 30.90 0.5234") for line in lines)
     assert any(line.startswith("D3 test accuracy 0.6709 (test) 0.7390 +0.0681") for line in lines)
     assert "Declared, not run yet: swin (A9), vgg16 (B12)." in lines
     assert lines[-2:] == [
@@ -202,7 +302,8 @@ def test_terminal_cuts_nothing_but_long_names(
     compare(project, monkeypatch)
     lines = [line for line in capsys.readouterr().out.splitlines() if "resnet18_with" in line]
     assert max(map(len, lines)) <= 100
-    run, claim = (" ".join(line.split()) for line in lines)
+    # What is told of the run stands between the two tables.
+    run, claim = (" ".join(line.split()) for line in (lines[0], lines[-1]))
     assert run.endswith("… D3 0.9000 0.8960 ±0.0090 622K 9.1 12.2")
     assert claim.startswith("D3 test accuracy 0.6709 (test) 0.8960 +0.2251 ")
     assert claim.endswith(" departures resnet18_with_a_name_…")
@@ -218,8 +319,8 @@ def test_markdown_has_a_table_a_task_and_one_of_claims(
     assert [len(table) - 2 for table in tables] == [5, 2, 42 + 1]
     for table in tables:
         assert len({line.count("|") for line in table}) == 1
-    assert tables[0][3].startswith("| d3_fp32 | D3 | 0.7430 | 0.7390 ±0.0090 | 0.7380 | 622K |")
-    assert tables[1][2].startswith("| cae_wide | A8 | 0.000700 | 0.000710 | 30.90 | 0.9456 | 0.5234 |")
+    assert tables[0][3].startswith("| 2 | d3_fp32 | D3 | 0.7430 | 0.7390 ±0.0090 | 0.7380 | 622K |")
+    assert tables[1][2].startswith("| 1 | cae_wide | A8 | 0.000700 | 0.000710 | 30.90 | 0.9456 | 0.5234 |")
     assert not any("|  |" in line.replace("|  | 0", "|") for line in tables[0][2:5])
     assert "Declared, not run yet: swin (A9), vgg16 (B12)." in text
 
@@ -238,7 +339,7 @@ def test_markdown_without_claimed_rows_has_no_table_of_claims(
 def test_a_second_comparison_gives_the_same_bytes(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     compare(project, monkeypatch)
     made = [*project.glob("metrics/*.*"), *project.glob("plots/comparison/*"), project / "plots/report.html"]
-    assert len(made) == 4 + 4 + 1
+    assert len(made) == 5 + 4 + 1
     before = {path: path.read_bytes() for path in made}
     compare(project, monkeypatch)
     assert {path: path.read_bytes() for path in made} == before
@@ -310,3 +411,8 @@ def test_figures_have_the_digits_and_the_direction_of_their_metric(
     assert format_figure(metric, 0.1234567, "+") == text
     assert name_metric(metric) == name
     assert is_smaller_better(metric) is smaller
+
+
+def test_accuracies_differ_by_points() -> None:
+    assert format_differences("test_accuracy", -0.0283, 0.0409) == "-2.83 to +4.09 points"
+    assert format_differences("test_mse", 0.0001, sign="") == "0.000100"

@@ -21,13 +21,16 @@ from scored import (
 )
 
 from lineup.errors import LineupError
-from lineup.evaluation.predictions import read_predictions
+from lineup.evaluation.outcomes import read_outcomes
+from lineup.evaluation.predictions import digest_ids, read_predictions
 from lineup.evaluation.scoring import choose_samples
+from lineup.judges.classification.calibration import fit_temperature, measure_error
 from lineup.judges.classification.pictures import choose_examples
+from lineup.statistics.intervals import seeds_interval
 
 RUN = "small"
 RESULTS = list_results(RUN)
-METRICS, DETAIL, CONFUSION, PREDICTIONS = RESULTS
+METRICS, DETAIL, CONFUSION, PREDICTIONS, OUTCOMES = RESULTS
 PICTURE = "plots/pictures/small/predictions.png"
 
 
@@ -60,6 +63,44 @@ def test_detail_has_every_seed_and_its_deviation(project: Path) -> None:
     assert [row["support"] for row in detail["per_class"].values()] == [8, 8, 8]
 
 
+def test_several_seeds_have_an_interval(project: Path) -> None:
+    metrics, detail = (json.loads((project / name).read_text()) for name in (METRICS, DETAIL))
+    accuracies = [detail["seeds"][seed]["test_accuracy"] for seed in ("0", "3")]
+    low, high = seeds_interval(accuracies)
+    assert (metrics["test_seeds_low"], metrics["test_seeds_high"]) == pytest.approx((low, high), abs=2e-5)
+    assert detail["interval"]["test_accuracy"] == [metrics["test_seeds_low"], metrics["test_seeds_high"]]
+    assert (metrics["val_sd"], metrics["test_sd"]) == (
+        detail["sd"]["val_accuracy"],
+        detail["sd"]["test_accuracy"],
+    )
+
+
+def test_a_single_seed_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_project(tmp_path, RUN)
+    path = tmp_path / "models/small/model.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"seeds": [3]}))
+    evaluate_here(tmp_path, RUN, monkeypatch)
+    assert not {"val_sd", "test_sd", "test_seeds_low"} & set(json.loads((tmp_path / METRICS).read_text()))
+    assert set(json.loads((tmp_path / DETAIL).read_text())["interval"].values()) == {None}
+
+
+def test_outcomes_are_the_right_answers_of_every_seed(project: Path) -> None:
+    outcomes, test = read_outcomes(project / OUTCOMES), read_predictions(project / PREDICTIONS).splits["test"]
+    assert (outcomes.seeds, outcomes.ids) == ((0, 3), digest_ids(test.ids))
+    right = test.probabilities.argmax(2) == test.labels
+    assert outcomes.values.tolist() == right.double().tolist()
+
+
+def test_calibration_is_of_the_kept_predictions(project: Path) -> None:
+    metrics = json.loads((project / METRICS).read_text())
+    kept = read_predictions(project / PREDICTIONS)
+    val, test = kept.splits["val"], kept.splits["test"]
+    errors = [measure_error(seed, test.labels) for seed in test.probabilities]
+    temperatures = [fit_temperature(seed.log(), val.labels) for seed in val.probabilities]
+    assert metrics["test_ece"] == pytest.approx(np.mean(errors), abs=1e-5)
+    assert metrics["temperature"] == pytest.approx(np.mean(temperatures), rel=1e-3)
+
+
 def test_confusion_counts_all_seeds_in_class_order(project: Path) -> None:
     lines = (project / CONFUSION).read_text().splitlines()
     assert lines[0] == "actual,predicted,count"
@@ -75,7 +116,10 @@ def test_picture_is_a_picture(project: Path) -> None:
 
 
 def test_only_convolutions_have_filters_to_draw(project: Path) -> None:
-    assert [path.name for path in (project / PICTURE).parent.iterdir()] == ["predictions.png"]
+    assert [path.name for path in sorted((project / PICTURE).parent.iterdir())] == [
+        "predictions.png",
+        "reliability.png",
+    ]
 
 
 def test_latency_is_positive_and_says_where(project: Path) -> None:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from scored import SEEDS, evaluate_here, list_results, make_evaluated, make_pack
 
 from lineup.errors import LineupError
+from lineup.evaluation.outcomes import read_outcomes
 from lineup.evaluation.predictions import read_predictions
 from lineup.inference import to_batch
 from lineup.judges.reconstruction import measure_images
@@ -19,7 +20,7 @@ from lineup.tasks import reconstruction
 
 RUN = "coder"
 RESULTS = list_results(RUN)
-METRICS, DETAIL, CONFUSION, PREDICTIONS = RESULTS
+METRICS, DETAIL, CONFUSION, PREDICTIONS, OUTCOMES = RESULTS
 PICTURES = ("filters.png", "latent.png", "reconstructions.png")
 
 
@@ -66,6 +67,7 @@ def test_kept_are_the_errors_of_images_and_the_answers_of_the_probe(project: Pat
         assert kept[f"{split}.mse"].mean().item() == pytest.approx(metrics[f"{split}_mse"], rel=1e-5)
         right = (answers[split].probabilities.argmax(2) == answers[split].labels).double().mean().item()
         assert right == pytest.approx(metrics[f"probe_{split}_accuracy"], abs=1e-8)
+    assert read_outcomes(project / OUTCOMES).values.tolist() == kept["test.mse"].double().tolist()
     # The classes differ in colour, which even an untrained encoder lets through.
     assert metrics["probe_test_accuracy"] > 0.8
     assert sum(int(line.split(",")[2]) for line in (project / CONFUSION).read_text().splitlines()[1:]) == 48

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from dvc.dependency import ParamsDependency
@@ -21,6 +21,7 @@ from ruamel.yaml import YAML
 from lineup.config.params import load
 from lineup.config.schema import Params
 from lineup.training.fingerprint import is_neutral
+from sweep.plan import Best
 
 STAGES = sorted((ROOT / "stages").glob("*.py"))
 MODULES = sorted((SRC / "lineup").rglob("*.py"))
@@ -30,10 +31,10 @@ FLOORS = (
     {"comparison", "judges"},
     {"evaluation", "training", "sources"},
     {"tasks", "inference", "precision"},
-    {"models"},
+    {"duplicates", "models"},
     {"data"},
     {"claims", "config", "environment", "pictures", "runtime"},
-    {"console", "files"},
+    {"console", "files", "statistics"},
     {"errors"},
 )
 HEAVY = {"timm": {"lineup.models.timm"}, "torchvision": {"lineup.models.torchvision"}}
@@ -206,11 +207,25 @@ def test_nothing_but_evaluate_reaches_the_test_split() -> None:
     assert before_training == {"validate", "download", "preprocess", "weights"}
 
 
+def test_nothing_that_tunes_reads_or_chooses_by_test() -> None:
+    tools = [path for path in (ROOT / "tools").rglob("*.py") if "__pycache__" not in path.parts]
+    naming = {path for path in (*MODULES, *STAGES, *tools) if "test.safetensors" in path.read_text()}
+    assert show(naming) == ["stages/evaluate.py", "stages/preprocess.py"]
+    raw = [out for name in COMMITTED if kind(name) == "download" for out in list_outs(COMMITTED[name])]
+    readers = {kind(name) for name, stage in COMMITTED.items() if set(raw) & set(list_deps(stage))}
+    assert readers == {"preprocess", "duplicates"}
+    assert raw
+    choices = get_args(get_args(Best)[0])
+    assert choices
+    assert all(choice.split()[1].startswith("val_") for choice in choices)
+
+
 # --- parameters -------------------------------------------------------------------------------------------
 
 RECORDED = {
     "download@digits": "digits",
     "preprocess@digits": "digits",
+    "duplicates@digits": "digits",
     "weights@random": "random",
     "train@conv": "conv",
     "evaluate@conv": "conv",

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from lineup.errors import LineupError
-from lineup.evaluation.quality import measure_quality, refuse_not_finite, wilson_interval
+from lineup.evaluation.quality import measure_quality, refuse_not_finite
 
 CLASSES = ("cat", "dog", "ship")
 LABELS = torch.tensor([0, 0, 1, 1, 2, 2])
@@ -45,16 +45,3 @@ def test_outputs_that_are_not_finite_are_refused(bad: float) -> None:
 def test_weights_that_are_not_finite_are_refused_by_name() -> None:
     with pytest.raises(LineupError, match=r"seed-0: 1 of 2 values of net\.bias"):
         refuse_not_finite({"net.bias": torch.tensor([0, float("nan")]), "n": torch.tensor(1)}, "seed-0")
-
-
-def test_wilson_interval_is_the_formula() -> None:
-    low, high = wilson_interval(0.7, 10_000)
-    p, n, z = 0.7, 10_000, 1.959963984540054
-    middle, half = p + z * z / (2 * n), z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
-    assert (low, high) == pytest.approx(
-        ((middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)), abs=1e-12
-    )
-
-
-def test_wilson_interval_of_a_mean_rounds_to_whole_images() -> None:
-    assert wilson_interval(0.66666, 3) == wilson_interval(2 / 3, 3)

@@ -1,12 +1,15 @@
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_up import compare, make_project
 
 from lineup.comparison.report import compare_environments, find_worst
 from lineup.comparison.results import Result
+from lineup.evaluation.outcomes import Outcomes
 
+NO_OUTCOMES = Outcomes((), "", np.zeros((0, 0)))
 VOID = {"meta", "img", "br", "link", "hr", "input"}
 
 
@@ -78,6 +81,11 @@ def test_page_holds_every_run_claim_and_picture(page: Reader) -> None:
         "digits",
         "taken for",
         "c0ffee-own",
+        "resnet18_e1 wins, chosen on validation.",
+        "cae_wide can be told apart from every other run.",
+        "Cochran's Q says of all runs together: p",
+        "seeds 95 %",
+        "calibration error",
     ):
         assert expected in text
     # Accuracy, cost and error, two overlays of curves a task, and the curves of each run.
@@ -111,7 +119,8 @@ def test_worst_confusions_come_first_with_their_share() -> None:
 def test_environments_are_split_into_common_and_differing() -> None:
     facts = {"x": {"torch": "2", "commit": "1"}, "y": {"torch": "2", "commit": "2", "gpu": "z"}}
     results = {
-        run: Result({}, {}, {}, {"seeds": {"0": {"environment": facts[run]}}}, [], [], {}) for run in facts
+        run: Result({}, {}, {}, {"seeds": {"0": {"environment": facts[run]}}}, NO_OUTCOMES, [], [], {})
+        for run in facts
     }
     common, differing = compare_environments(results)
     assert common == {"torch": "2"}

@@ -50,6 +50,8 @@ CODE = {
     "claims.csv": {"validate", "compare"},
     "protocols.yaml": {"compare"},
     "src/lineup/evaluation/quality.py": evaluate(*RUNS),
+    "src/lineup/statistics/bootstrap.py": {"compare"},
+    "src/lineup/judges/classification/reliability.py": evaluate(*CLASSIFIERS),
     "src/lineup/training/augment.py": train(*RUNS) | evaluate(*RUNS),
     "src/lineup/judges/classification/pictures.py": evaluate(*CLASSIFIERS),
     "src/lineup/judges/reconstruction/probe.py": evaluate("coder"),
@@ -57,7 +59,7 @@ CODE = {
     "src/lineup/tasks/reconstruction.py": train("coder"),
     "src/lineup/models/cnn.py": train("conv") | evaluate("conv"),
     "src/lineup/models/timm.py": set(),
-    "src/lineup/data/view.py": {"preprocess@digits"},
+    "src/lineup/data/view.py": {"preprocess@digits", "duplicates@digits"},
     "src/lineup/console.py": set(),
     "src/lineup/config/params.py": {"validate"},
 }

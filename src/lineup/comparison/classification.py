@@ -1,17 +1,26 @@
 """Classification as the comparison shows it: ranked by accuracy."""
 
 from lineup.comparison.pictures import draw_accuracy, draw_cost
-from lineup.comparison.task import COST, FULL_COST, NAME, Column, Row, Task, figure, spread, text
+from lineup.comparison.task import (
+    COST,
+    FULL_COST,
+    NAME,
+    RANK,
+    Column,
+    Row,
+    Task,
+    digits,
+    figure,
+    interval,
+    spread,
+    text,
+)
 
 
 def format_accuracy(row: Row) -> str:
     """Test accuracy with half the width of its 95 % interval."""
     half = (row["test_high"] - row["test_low"]) / 2
     return f"{row['test_accuracy']:.4f} ±{half:.4f}"
-
-
-def _format_interval(row: Row) -> str:
-    return f"{row['test_low']:.4f} to {row['test_high']:.4f}"
 
 
 TASK = Task(
@@ -21,9 +30,11 @@ TASK = Task(
     metrics=(
         *("val_accuracy", "test_accuracy", "test_low", "test_high", "test_loss", "macro_f1"),
         *("train_accuracy", "gap", "val_loss", "macro_precision", "macro_recall"),
+        *("test_ece", "temperature", "test_ece_scaled"),
     ),
     curves={"accuracy": "accuracy", "loss": "loss"},
     brief=(
+        RANK,
         *NAME,
         figure("Val.", "val_accuracy"),
         Column("Test (95 %)", "test_accuracy", format_accuracy),
@@ -32,12 +43,16 @@ TASK = Task(
     ),
     full=(
         *NAME,
+        RANK,
         figure("validation", "val_accuracy"),
         figure("test", "test_accuracy"),
-        Column("95 % interval", "test_low", _format_interval),
+        figure("without duplicates", "test_unique"),
+        interval("images 95 %", "test", "test_accuracy"),
         spread("sd (seeds)", "test_sd"),
+        interval("seeds 95 %", "test_seeds", "test_accuracy"),
         figure("F1", "macro_f1"),
         figure("loss", "test_loss"),
+        figure("calibration error", "test_ece"),
         Column("train less val.", "gap", lambda row: f"{row['gap']:+.4f}"),
         *FULL_COST,
     ),
@@ -47,6 +62,9 @@ TASK = Task(
         figure("validation", "val_accuracy"),
         figure("test", "test_accuracy"),
         figure("test loss", "test_loss"),
+        figure("calibration error", "test_ece"),
+        digits("temperature", "temperature"),
+        figure("at that temperature", "test_ece_scaled"),
     ),
     score=format_accuracy,
     draw=(draw_accuracy, draw_cost),

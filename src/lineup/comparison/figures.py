@@ -15,6 +15,13 @@ def format_figure(metric: str, value: float, sign: str = "") -> str:
     return format(value, sign + FORMS.get(_quantity(metric), ".4f"))
 
 
+def format_differences(metric: str, *values: float, sign: str = "+") -> str:
+    """Differences of two figures, joined by `to`: accuracies differ by points, hundredths of all images."""
+    if _quantity(metric) == "accuracy":
+        return " to ".join(format(100 * value, f"{sign}.2f") for value in values) + " points"
+    return " to ".join(format_figure(metric, value, sign) for value in values)
+
+
 def is_smaller_better(metric: str) -> bool:
     """Whether a smaller figure is the better one."""
     return _quantity(metric) in SMALLER_IS_BETTER

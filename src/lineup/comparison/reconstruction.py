@@ -1,7 +1,8 @@
-"""Reconstruction as the comparison shows it: ranked by mean squared error, pixels from 0 to 1."""
+"""Reconstruction as the comparison shows it: compared by mean squared error, pixels from 0 to 1."""
 
+from lineup.comparison.figures import format_figure
 from lineup.comparison.pictures import draw_error
-from lineup.comparison.task import COST, FULL_COST, NAME, Task, figure, spread, text
+from lineup.comparison.task import COST, FULL_COST, NAME, RANK, Column, Task, figure, interval, spread, text
 
 TASK = Task(
     name="reconstruction",
@@ -13,6 +14,7 @@ TASK = Task(
     ),
     curves={"loss": "MSE", "psnr": "PSNR (dB)"},
     brief=(
+        RANK,
         *NAME,
         figure("Val. MSE", "val_mse"),
         figure("Test MSE", "test_mse"),
@@ -23,9 +25,14 @@ TASK = Task(
     ),
     full=(
         *NAME,
+        RANK,
         figure("val. MSE", "val_mse"),
         figure("test MSE", "test_mse"),
+        Column(
+            "without duplicates", "test_unique", lambda row: format_figure("test_mse", row["test_unique"])
+        ),
         spread("sd (seeds)", "test_sd"),
+        interval("seeds 95 %", "test_seeds", "test_mse"),
         figure("train MSE", "train_mse"),
         figure("PSNR (dB)", "test_psnr"),
         figure("SSIM", "test_ssim"),

@@ -10,20 +10,30 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from lineup.comparison.curves import average_curves
-from lineup.comparison.figures import name_metric
+from lineup.comparison.figures import format_differences, name_metric
 from lineup.comparison.pictures import draw_overlay, draw_run, format_svg
 from lineup.comparison.reproductions import select_headlines
 from lineup.comparison.results import Result
+from lineup.comparison.significance import Contest, list_pairs
 from lineup.comparison.table import MEASURED, select_measured
 from lineup.comparison.task import Row, Task
 from lineup.comparison.tasks import TASKS
-from lineup.comparison.texts import DELIBERATE, describe_waiting, format_claimed, format_ours, score_runs
+from lineup.comparison.texts import (
+    DELIBERATE,
+    Verdict,
+    describe_waiting,
+    format_claimed,
+    format_ours,
+    score_runs,
+)
+from lineup.comparison.verdict import format_p
 
 # A confusion matrix of more classes is not readable on a page: its worst confusions are listed instead.
 MATRIX_CLASSES = 20
 WORST = 8
 CAPTIONS = {
     "predictions": "Answers on test, right and wrong",
+    "reliability": "Calibration on test: whether it is as sure as it is right",
     "reconstructions": "Test images and their reconstructions",
     "filters": "Filters of the first layer",
     "latent": "t-SNE of the latent space, coloured by class",
@@ -35,8 +45,13 @@ def format_report(
     reproductions: Sequence[Row],
     results: Mapping[str, Result],
     samples: Mapping[str, bytes],
+    contests: Sequence[Contest],
+    verdicts: Sequence[Verdict],
 ) -> str:
-    """The page, from `build_table`, `compare_claims`, what they came from, and PNGs {view: bytes}."""
+    """The page, from `build_table`, `compare_claims` and what they came from.
+
+    samples: PNGs by view; contests and verdicts: what is really different, as figures and in words.
+    """
     measured = [row for row in table if row["status"] == MEASURED]
     common, differing = compare_environments({row["run"]: results[row["run"]] for row in measured})
     page = Environment(
@@ -47,7 +62,17 @@ def format_report(
         lstrip_blocks=True,
     )
     page.filters |= {"claimed": format_claimed, "ours": format_ours, "metric": name_metric, "embed": _embed}
-    parts = [_show_task(task, select_measured(table, name), results) for name, task in TASKS.items()]
+    page.filters |= {
+        "p": format_p,
+        "pairs": lambda contest: list_pairs([contest]),
+        "gap": format_differences,
+    }
+    parts = [
+        _show_task(task, select_measured(table, name), results)
+        | {"contests": [contest for contest in contests if contest.task == name and contest.pairs]}
+        | {"told": [line for task_name, lines in verdicts if task_name == name for line in lines]}
+        for name, task in TASKS.items()
+    ]
     return page.get_template("report.html").render(
         measured=measured,
         tasks=[part for part in parts if part["rows"]],

@@ -9,6 +9,7 @@ from typing import Any
 
 from lineup.comparison.entry import Entry
 from lineup.errors import LineupError
+from lineup.evaluation.outcomes import Outcomes, read_outcomes
 from lineup.evaluation.predictions import refuse_unaligned
 
 FILES = {
@@ -16,6 +17,7 @@ FILES = {
     "detail": "metrics/detail/{}.json",
     "latency": "metrics/latency/{}.json",
     "training": "metrics/training/{}.json",
+    "outcomes": "metrics/outcomes/{}.safetensors",
     "curves": "plots/curves/{}.csv",
     "confusion": "plots/confusion/{}.csv",
     "pictures": "plots/pictures/{}",
@@ -31,6 +33,7 @@ class Result:
     detail: dict[str, Any]
     latency: dict[str, Any]
     training: dict[str, Any]
+    outcomes: Outcomes
     curves: list[dict[str, str]]
     confusion: list[dict[str, str]]
     pictures: dict[str, bytes]
@@ -53,7 +56,7 @@ def read_results(runs: Mapping[str, Entry]) -> dict[str, Result]:
     )
     for dataset in {entry.dataset for entry in runs.values()}:
         same = [run for run, entry in runs.items() if entry.dataset == dataset]
-        refuse_unaligned({run: results[run].detail["ids"]["test"] for run in same})
+        refuse_unaligned({run: results[run].outcomes.ids for run in same})
     return results
 
 
@@ -76,6 +79,7 @@ def _find_other_seeds(run: str, result: Result, seeds: list[int]) -> Iterator[st
     found = {
         "detail": set(result.detail["seeds"]),
         "training": set(result.training["seeds"]),
+        "outcomes": set(map(str, result.outcomes.seeds)),
         "curves": {row["seed"] for row in result.curves},
     }
     for kind, present in found.items():
@@ -92,6 +96,8 @@ def _read(kind: str, run: str) -> Any:
             case ".csv":
                 with path.open(encoding="utf-8", newline="") as file:
                     return list(csv.DictReader(file))
+            case ".safetensors":
+                return read_outcomes(path)
             case _:
                 return read_pictures(path)
     except (OSError, ValueError) as error:

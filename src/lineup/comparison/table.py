@@ -27,7 +27,10 @@ FIRST_COLUMNS = (
     *("difference", "val_sd", "test_sd", "seeds", "precision", "batch_images_per_second"),
 )
 METRICS = (key for task in TASKS.values() for key in task.metrics)
-COLUMNS = tuple(dict.fromkeys((*FIRST_COLUMNS, *METRICS, "task", "protocol")))
+# Of several seeds alone.
+SEEDS_INTERVAL = ("test_seeds_low", "test_seeds_high")
+LAST_COLUMNS = ("task", "protocol", "dataset", "rank", *SEEDS_INTERVAL, "test_unique")
+COLUMNS = tuple(dict.fromkeys((*FIRST_COLUMNS, *METRICS, *LAST_COLUMNS)))
 
 
 def build_table(
@@ -36,8 +39,12 @@ def build_table(
     results: Mapping[str, Result],
     claims: Mapping[str, list[Claim]],
     protocols: Mapping[str, Mapping[str, Any]],
+    ranks: Mapping[str, int],
+    unique: Mapping[str, float],
 ) -> list[Row]:
     """One dict a run with the keys COLUMNS, None where there is nothing to say.
+
+    ranks: of each measured run; unique: its headline on the test images that train does not have.
 
     Measured runs come first, task by task in the order of TASKS; then waiting runs, then rows of the
     reports that no run declares. Raises LineupError for a row that no report has.
@@ -46,7 +53,11 @@ def build_table(
     refuse_unknown_rows({name: entry.row for name, entry in declared.items()}, claims)
     rows = {name: _declare(name, entry, claims, protocols) for name, entry in declared.items()}
     for name in runs:
-        rows[name] |= _measure(rows[name], results[name])
+        rows[name] |= {
+            **_measure(rows[name], results[name]),
+            "rank": ranks[name],
+            "test_unique": unique[name],
+        }
     measured = [row for task in TASKS for row in select_measured(list(rows.values()), task)]
     stood_for = {entry.row for entry in declared.values()}
     missing = [_describe_row(row, claims) for row in claims if row not in stood_for]
@@ -56,7 +67,7 @@ def build_table(
 def select_measured(table: Sequence[Row], task: str) -> list[Row]:
     """The measured runs of a task, best on validation first."""
     rows = [row for row in table if (row["status"], row["task"]) == (MEASURED, task)]
-    return sorted(rows, key=TASKS[task].rank)
+    return sorted(rows, key=lambda row: TASKS[task].order(row["run"], row))
 
 
 def find_measured(metric: str, result: Result) -> float | None:
@@ -93,6 +104,7 @@ def _declare(
 ) -> Row:
     row = _describe_row(entry.row, claims) if entry.row else dict.fromkeys(COLUMNS)
     row |= {"run": name, "row": entry.row or "", "status": NOT_RUN, "task": entry.task}
+    row["dataset"] = entry.dataset
     if entry.row:
         row["protocol"] = judge_protocol(protocols[entry.row], entry.settings)
     return row
@@ -103,6 +115,7 @@ def _measure(row: Row, result: Result) -> Row:
     measured: Row = {"status": MEASURED, **{key: result.metrics[key] for key in (*task.metrics, *COST)}}
     measured |= {key: result.training[key] for key in (*TRAINING, "device", "precision")}
     measured |= {key: result.latency[key] for key in ("latency_ms", "batch_images_per_second")}
+    measured |= {key: result.metrics.get(key) for key in SEEDS_INTERVAL}
     measured |= {f"{split}_sd": result.detail["sd"][f"{split}_{task.headline}"] for split in ("val", "test")}
     measured["seeds"] = len(result.detail["seeds"])
     found = find_measured(row["claimed_metric"], result)

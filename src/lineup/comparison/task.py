@@ -24,7 +24,7 @@ class Column:
 class Task:
     """What is measured in the runs of a task, and how it is shown.
 
-    headline: the quantity that ranks runs, by its figure on validation (val_…), and is reported on test;
+    headline: the quantity that runs are chosen by on validation (val_…) and compared by on test (test_…);
     metrics: the keys of metrics/runs that the table takes beside those of every task; curves: the
     quantities of plots/curves (train_…, val_…) and the titles of their axes; brief: the columns for a
     README or a terminal, full: those of the report, seeds: those of a single seed; score: the headline
@@ -45,10 +45,10 @@ class Task:
     note: str
     matrix: str
 
-    def rank(self, row: Row) -> tuple[float, str]:
-        """The key that sorts measured rows of this task, the best on validation first."""
-        value: float = row[f"val_{self.headline}"]
-        return (value if is_smaller_better(self.headline) else -value, row["run"])
+    def order(self, run: str, figures: Mapping[str, Any]) -> tuple[float, str]:
+        """The key that sorts measured runs of this task by their figures, the best on validation first."""
+        value: float = figures[f"val_{self.headline}"]
+        return (value if is_smaller_better(self.headline) else -value, run)
 
 
 def figure(head: str, key: str) -> Column:
@@ -76,10 +76,22 @@ def spread(head: str, key: str) -> Column:
     return Column(head, key, lambda row: f"{_deviation(key, row)}({row['seeds']})")
 
 
+def interval(head: str, key: str, metric: str) -> Column:
+    """A column with an interval of `metric`, from `<key>_low` to `<key>_high`, where there is one."""
+    return Column(head, f"{key}_low", lambda row: _range(metric, row[f"{key}_low"], row[f"{key}_high"]))
+
+
+def _range(metric: str, low: float | None, high: float | None) -> str:
+    if low is None or high is None:
+        return ""
+    return f"{format_figure(metric, low)} to {format_figure(metric, high)}"
+
+
 def _deviation(key: str, row: Row) -> str:
     return "" if row[key] is None else f"{row[key]:.2g} "
 
 
+RANK = text("Rank", "rank")
 NAME = (text("Run", "run"), text("Row", "row"))
 COST = (
     count("Param.", "parameters"),

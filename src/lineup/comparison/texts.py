@@ -13,6 +13,8 @@ from lineup.comparison.table import MEASURED, NOT_RUN, select_measured
 from lineup.comparison.task import Column, Row
 from lineup.comparison.tasks import TASKS
 
+# A task, and the lines that say who wins.
+Verdict = tuple[str, Sequence[str]]
 # Columns of words, which stand left.
 RUN_TEXTS, CLAIM_TEXTS = ("Run", "Row"), ("Row", "Model", "Metric", "On test", "Protocol", "Run")
 # What a terminal of 100 columns has no room for.
@@ -31,13 +33,15 @@ DELIBERATE = (
 )
 
 
-def format_markdown(table: Sequence[Row], reproductions: Sequence[Row]) -> str:
+def format_markdown(table: Sequence[Row], reproductions: Sequence[Row], verdicts: Sequence[Verdict]) -> str:
     """A table a task of its measured runs, the runs that wait, and the reports' claims beside ours."""
     parts: list[str] = []
     for name, task in TASKS.items():
         rows = select_measured(table, name)
         if rows:
-            parts += [f"### {task.title}", _format_runs(rows, task.brief), f"{MEANS} {task.note}"]
+            parts += [f"### {task.title}", _format_runs(rows, task.brief)]
+            parts += [" ".join(lines) for told, lines in verdicts if told == name]
+            parts.append(f"{MEANS} {task.note}")
     waiting = describe_waiting(table)
     if waiting:
         parts.append(waiting)
@@ -50,7 +54,9 @@ def format_markdown(table: Sequence[Row], reproductions: Sequence[Row]) -> str:
     return "\n\n".join(parts) + "\n"
 
 
-def print_tables(table: Sequence[Row], reproductions: Sequence[Row], console: Console) -> None:
+def print_tables(
+    table: Sequence[Row], reproductions: Sequence[Row], verdicts: Sequence[Verdict], console: Console
+) -> None:
     """Print measured runs and the claims they are about in at most 100 columns, and what has no run yet."""
     for name, task in TASKS.items():
         rows = select_measured(table, name)
@@ -58,6 +64,9 @@ def print_tables(table: Sequence[Row], reproductions: Sequence[Row], console: Co
             columns = [column for column in task.brief if column.head not in WIDE_ONLY]
             cells = ([column.text(row) for column in columns] for row in rows)
             _print(console, [column.head for column in columns], cells, RUN_TEXTS)
+            for told, lines in verdicts:
+                if told == name:
+                    console.print("\n".join(lines), highlight=False)
     claimed = [row for row in select_headlines(reproductions) if row["status"] == MEASURED]
     if claimed:
         _print(console, TERMINAL_HEADS, map(_shorten_claim, claimed), CLAIM_TEXTS)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 from sklearn.metrics import accuracy_score, confusion_matrix, precision_recall_fscore_support
 from torch import Tensor
 from torch.nn import functional
@@ -51,16 +50,6 @@ def measure_quality(logits: Tensor, labels: Tensor, classes: Sequence[str], wher
         per_class=_name_rows(classes, columns),
         confusion=confusion_matrix(actual, predicted, labels=numbers),
     )
-
-
-def wilson_interval(accuracy: float, count: int) -> tuple[float, float]:
-    """95 % interval of an accuracy seen on `count` images (Wilson 1927, by scipy.stats.binomtest).
-
-    A mean over seeds is taken as that many right answers of one model, rounded: the images are the same
-    ones for every seed, so the seeds do not make the sample larger.
-    """
-    interval = binomtest(round(accuracy * count), count).proportion_ci(method="wilson")
-    return float(interval.low), float(interval.high)
 
 
 def refuse_not_finite(tensors: Mapping[str, Tensor], where: str) -> None:

@@ -33,13 +33,15 @@ class SeedScores:
     """One seed.
 
     figures: all that is averaged over seeds, in the order of the files; quality: of the answers on test;
-    probabilities: float32 [n, classes] on `val` and `test`; kept: what else is kept of every image, float32
-    [n], by split and name, as in `test.mse`.
+    probabilities: float32 [n, classes] on `val` and `test`; outcomes: of every test image, whether it was
+    answered right, bool [n], or its error, float32 [n]; kept: what else is kept of every image, float32 [n],
+    by split and name, as in `test.mse`.
     """
 
     figures: dict[str, float]
     quality: Quality
     probabilities: dict[str, Tensor]
+    outcomes: Tensor
     kept: dict[str, Tensor]
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from lineup.evaluation.predictions import Predictions, digest_ids
+from lineup.evaluation.predictions import SPLITS, Predictions, digest_ids
 from lineup.evaluation.quality import Quality
 from lineup.evaluation.scoring import SeedScores
+from lineup.statistics.intervals import seeds_interval
 
 COST = ("parameters", "trainable_parameters", "macs")
 
@@ -19,23 +20,32 @@ COST = ("parameters", "trainable_parameters", "macs")
 def summarize_run(
     scores: Mapping[int, SeedScores], test_images: int, cost: Mapping[str, int], judge: ModuleType
 ) -> dict[str, float]:
-    """Means over seeds, flat and in a fixed order; `cost` holds the figures named in COST."""
+    """Means over seeds, flat and in a fixed order; `cost` holds the figures named in COST.
+
+    Of several seeds also the standard deviation of the judge's headline, and the interval of its mean on
+    test.
+    """
     figures = [seed.figures for seed in scores.values()]
     mean = {name: statistics.fmean(seed[name] for seed in figures) for name in figures[0]}
     complete: dict[str, float] = judge.complete(mean, test_images)
+    complete |= _spread(figures, judge.HEADLINE)
     return {**_round(complete, judge.DIGITS), **{name: cost[name] for name in COST}}
 
 
 def detail_run(
     scores: Mapping[int, SeedScores], predictions: Predictions, judge: ModuleType
 ) -> dict[str, Any]:
-    """Figures of every seed, their standard deviation (null for one seed), classes, and what was scored."""
+    """Figures of every seed, their spread (null for one seed), classes, and what was scored.
+
+    sd is their standard deviation, interval that of their mean, by Student's t.
+    """
     figures = {str(seed): score.figures for seed, score in scores.items()}
     return {
         "images": {name: len(answers.ids) for name, answers in predictions.splits.items()},
         "ids": {name: digest_ids(answers.ids) for name, answers in predictions.splits.items()},
         "seeds": {seed: _round(figure, judge.DIGITS) for seed, figure in figures.items()},
         "sd": _deviations(list(figures.values()), judge.DIGITS),
+        "interval": _intervals(list(figures.values()), judge.DIGITS),
         "per_class": _mean_classes([score.quality for score in scores.values()], judge.DIGITS),
     }
 
@@ -55,6 +65,22 @@ def _deviations(figures: list[dict[str, float]], digits: int) -> dict[str, float
     if len(figures) == 1:
         return dict.fromkeys(figures[0])
     return {name: round(statistics.stdev(figure[name] for figure in figures), digits) for name in figures[0]}
+
+
+def _intervals(figures: list[dict[str, float]], digits: int) -> dict[str, list[float] | None]:
+    if len(figures) == 1:
+        return dict.fromkeys(figures[0])
+    columns = {name: seeds_interval([figure[name] for figure in figures]) for name in figures[0]}
+    return {name: [round(end, digits) for end in ends] for name, ends in columns.items()}
+
+
+def _spread(figures: list[dict[str, float]], headline: str) -> dict[str, float]:
+    if len(figures) == 1:
+        return {}
+    val, test = ([figure[f"{split}_{headline}"] for figure in figures] for split in SPLITS)
+    low, high = seeds_interval(test)
+    deviations = {"val_sd": statistics.stdev(val), "test_sd": statistics.stdev(test)}
+    return {**deviations, "test_seeds_low": low, "test_seeds_high": high}
 
 
 def _mean_classes(qualities: list[Quality], digits: int) -> dict[str, dict[str, float]]:

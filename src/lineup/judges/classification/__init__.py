@@ -1,16 +1,21 @@
-"""Classification: accuracy with its interval, loss, precision, recall and F1, and the gap to train."""
+"""Classification: accuracy with its intervals, loss, precision, recall, F1, calibration, the gap to train."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from torch import Tensor
+
 from lineup.data.pack import Pack
 from lineup.evaluation.predictions import SPLITS
-from lineup.evaluation.quality import Quality, measure_quality, wilson_interval
+from lineup.evaluation.quality import Quality, measure_quality
 from lineup.evaluation.scoring import Apply, Sample, SeedScores
+from lineup.judges.classification.calibration import fit_temperature, measure_error
 from lineup.judges.classification.pictures import draw_predictions
+from lineup.judges.classification.reliability import draw_reliability
 from lineup.models import PixelModel
+from lineup.statistics.intervals import wilson_interval
 
-DIGITS = 6
+DIGITS, HEADLINE = 6, "accuracy"
 
 
 def score_seed(
@@ -26,7 +31,9 @@ def score_seed(
         for name, sample in samples.items()
     }
     probabilities = {name: logits[name].softmax(1) for name in SPLITS}
-    return SeedScores(_list_figures(quality), quality["test"], probabilities, {})
+    figures = {**_list_figures(quality), **_calibrate(logits, samples)}
+    right = logits["test"].argmax(1) == samples["test"].labels
+    return SeedScores(figures, quality["test"], probabilities, right, {})
 
 
 def complete(mean: Mapping[str, float], test_images: int) -> dict[str, float]:
@@ -44,8 +51,11 @@ def draw(
     classes: Sequence[str],
     folder: Path,
 ) -> None:
-    """Draw test images with what one seed answered."""
-    draw_predictions(samples["test"], scores.probabilities["test"], classes, folder / "predictions.png")
+    """Draw test images with what one seed answered, and how sure it was."""
+    test, probabilities = samples["test"], scores.probabilities["test"]
+    draw_predictions(test, probabilities, classes, folder / "predictions.png")
+    temperature = scores.figures["temperature"]
+    draw_reliability(probabilities, test.labels, temperature, folder / "reliability.png")
 
 
 def _list_figures(quality: Mapping[str, Quality]) -> dict[str, float]:
@@ -62,4 +72,15 @@ def _list_figures(quality: Mapping[str, Quality]) -> dict[str, float]:
         "train_accuracy": train.accuracy,
         "train_loss": train.loss,
         "gap": train.accuracy - val.accuracy,
+    }
+
+
+def _calibrate(logits: Mapping[str, Tensor], samples: Mapping[str, Sample]) -> dict[str, float]:
+    """Calibration error on test, as it is and at the temperature that validation asks for."""
+    test, labels = logits["test"], samples["test"].labels
+    temperature = fit_temperature(logits["val"], samples["val"].labels)
+    return {
+        "test_ece": measure_error(test.softmax(1), labels),
+        "temperature": temperature,
+        "test_ece_scaled": measure_error((test / temperature).softmax(1), labels),
     }

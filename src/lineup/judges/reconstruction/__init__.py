@@ -21,7 +21,7 @@ from lineup.judges.reconstruction.pictures import draw_latent, draw_reconstructi
 from lineup.judges.reconstruction.probe import probe
 from lineup.models import PixelModel
 
-DIGITS = 8
+DIGITS, HEADLINE = 8, "mse"
 MEASURES = ("mse", "psnr", "ssim")
 MOST_PSNR = 100.0  # dB; those of a perfect image are infinitely many
 CHUNK = 500
@@ -43,11 +43,13 @@ def score_seed(
         name: measure_quality(logits[name], samples[name].labels, learn.classes, f"{where}, probe on {name}")
         for name in SPLITS
     }
+    errors = {name: measured[name][:, 0].float() for name in SPLITS}
     return SeedScores(
         _list_figures(measured, quality),
         quality["test"],
         {name: logits[name].softmax(1) for name in SPLITS},
-        {f"{name}.mse": measured[name][:, 0].float() for name in SPLITS},
+        errors["test"],
+        {f"{name}.mse": errors[name] for name in SPLITS},
     )
 
 

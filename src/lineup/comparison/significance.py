@@ -1,0 +1,110 @@
+"""Which differences are real: every two runs of one task on the same test images."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from lineup.comparison.entry import Entry
+from lineup.comparison.figures import is_smaller_better
+from lineup.comparison.results import Result
+from lineup.comparison.task import Row
+from lineup.comparison.tasks import TASKS
+from lineup.statistics.answers import compare_all
+from lineup.statistics.pairs import Pair, compare_pairs
+from lineup.statistics.ranking import find_worse, rank
+
+COLUMNS = (
+    *("task", "dataset", "run", "other", "seeds", "other_seeds", "images"),
+    *("difference", "low", "high", "p", "p_holm", "better", "smallest_difference"),
+    *("only_run_right", "only_other_right", "p_mcnemar", "p_cochran"),
+)
+DIGITS = 8
+
+
+@dataclass(frozen=True)
+class Contest:
+    """Runs of one task that were tested on the same images, best on validation first.
+
+    pairs: every two of them; ranks: of each; p_all: Cochran's Q, None where outcomes are not right or
+    wrong; seeds: how many each has; images: how many were asked.
+    """
+
+    task: str
+    dataset: str
+    pairs: Sequence[Pair]
+    ranks: Mapping[str, int]
+    p_all: float | None
+    seeds: Mapping[str, int]
+    images: int
+
+
+def hold_contests(runs: Mapping[str, Entry], results: Mapping[str, Result]) -> list[Contest]:
+    """Compare the measured `runs` with those of the same task and dataset, task by task.
+
+    A dataset has one set of test images, which `read_results` has made sure of by their digests.
+    """
+    datasets = dict.fromkeys(entry.dataset for entry in runs.values())
+    groups = {
+        (task, dataset): [run for run in runs if (runs[run].task, runs[run].dataset) == (task, dataset)]
+        for task in TASKS
+        for dataset in datasets
+    }
+    return [
+        _hold(
+            task,
+            dataset,
+            sorted(names, key=lambda run: TASKS[task].order(run, results[run].metrics)),
+            results,
+        )
+        for (task, dataset), names in groups.items()
+        if names
+    ]
+
+
+def list_pairs(contests: Sequence[Contest]) -> list[Row]:
+    """One dict a pair with the keys COLUMNS; `better` is empty where the two cannot be told apart.
+
+    A difference is the first run's figure on test less the other's, low and high its 95 % interval.
+    """
+    return [_describe(pair, contest) for contest in contests for pair in contest.pairs]
+
+
+def _hold(task: str, dataset: str, names: Sequence[str], results: Mapping[str, Result]) -> Contest:
+    outcomes = {run: results[run].outcomes.values for run in names}
+    pairs = compare_pairs(outcomes) if len(names) > 1 else []
+    return Contest(
+        task,
+        dataset,
+        pairs,
+        rank(names, pairs, smaller_is_better=is_smaller_better(TASKS[task].headline)),
+        compare_all([run[0] for run in outcomes.values()]),
+        {run: len(values) for run, values in outcomes.items()},
+        outcomes[names[0]].shape[1],
+    )
+
+
+def _describe(pair: Pair, contest: Contest) -> Row:
+    smaller = is_smaller_better(TASKS[contest.task].headline)
+    worse = find_worse(pair, smaller_is_better=smaller)
+    row: Row = {
+        **dict.fromkeys(COLUMNS),
+        **{"task": contest.task, "dataset": contest.dataset, "run": pair.first, "other": pair.second},
+        "seeds": contest.seeds[pair.first],
+        "other_seeds": contest.seeds[pair.second],
+        "images": contest.images,
+        "p": _round_p(pair.p),
+        "p_holm": _round_p(pair.corrected),
+        "better": {pair.first: pair.second, pair.second: pair.first}[worse] if pair.real else "",
+    }
+    figures = {"difference": pair.difference, "low": pair.low, "high": pair.high}
+    figures["smallest_difference"] = pair.smallest
+    row |= {name: round(value, DIGITS) for name, value in figures.items()}
+    if pair.split:
+        row |= {"only_run_right": pair.split.only_first, "only_other_right": pair.split.only_second}
+        row["p_mcnemar"] = _round_p(pair.split.p)
+    if contest.p_all is not None:
+        row["p_cochran"] = _round_p(contest.p_all)
+    return row
+
+
+def _round_p(p: float) -> str:
+    return f"{p:.3g}"

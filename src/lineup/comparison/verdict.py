@@ -1,0 +1,85 @@
+"""Who wins, by how much, and whether it is real: a few lines in plain words."""
+
+from collections.abc import Mapping, Sequence
+
+from lineup.comparison.duplicates import Shared
+from lineup.comparison.figures import format_differences, format_figure, name_metric
+from lineup.comparison.significance import Contest
+from lineup.comparison.tasks import TASKS
+from lineup.statistics.pairs import POWER, Pair
+
+NAMED = 5
+
+
+def tell(contest: Contest, shared: Shared, unique: Mapping[str, float]) -> list[str]:
+    """The first on validation against the others on test, what ranks mean, and how far test can be believed.
+
+    shared: test images that train has too; unique: the headline of each run without them. Of a run alone
+    only the last is said.
+    """
+    return [*_tell_contest(contest), _tell_test(contest, shared, unique)]
+
+
+def _tell_contest(contest: Contest) -> list[str]:
+    if not contest.pairs:
+        return []
+    winner, pair = next(iter(contest.ranks)), contest.pairs[0]
+    tied = [each.second for each in contest.pairs if each.first == winner and not each.real]
+    return [
+        f"{winner} wins, chosen on validation. {_tell_lead(contest, pair)}",
+        f"{_tell_ties(winner, tied)} {_tell_power(contest, pair)}",
+        f"Rank is 1 and one more for every run that is really better.{_tell_single(contest)}",
+    ]
+
+
+def _tell_test(contest: Contest, shared: Shared, unique: Mapping[str, float]) -> str:
+    first, opened = next(iter(contest.ranks)), sum(contest.seeds.values())
+    times = f"Test was opened for {opened} trained {'model' if opened == 1 else 'models'}, to choose none. "
+    held = f"Of its {contest.images:,} images train has {len(shared.exact)}, and {len(shared.near)} nearly"
+    if not shared.exact and not shared.near:
+        return f"{times}{held}."
+    metric = f"test_{TASKS[contest.task].headline}"
+    return f"{times}{held}: without them {first} has {format_figure(metric, unique[first])}."
+
+
+def _tell_lead(contest: Contest, pair: Pair) -> str:
+    metric = f"test_{TASKS[contest.task].headline}"
+    gap = format_differences(metric, abs(pair.difference), sign="")
+    interval = format_differences(metric, pair.low, pair.high)
+    side = "above" if pair.difference > 0 else "below"
+    judged = "real" if pair.real else "not proven"
+    return (
+        f"Its {name_metric(metric)} is {gap} {side} that of the next, {pair.second} "
+        f"(95 % interval {interval}): {judged} (p {format_p(pair.corrected)})."
+    )
+
+
+def _tell_ties(winner: str, tied: Sequence[str]) -> str:
+    if not tied:
+        return f"{winner} can be told apart from every other run."
+    return f"{winner} cannot be told apart from {_list(tied)}."
+
+
+def _tell_power(contest: Contest, pair: Pair) -> str:
+    found = format_differences(TASKS[contest.task].headline, pair.smallest, sign="")
+    return (
+        f"Between the first two, this test finds {found} or more ({100 * POWER:.0f} % of the time); more "
+        "seeds make it finer."
+    )
+
+
+def _tell_single(contest: Contest) -> str:
+    single = [run for run, seeds in contest.seeds.items() if seeds == 1]
+    if not single:
+        return ""
+    return f" What is said of one seed ({_list(single)}) is of that training, not of its recipe."
+
+
+def _list(runs: Sequence[str]) -> str:
+    more = f" and {len(runs) - NAMED} more" if len(runs) > NAMED else ""
+    return ", ".join(runs[:NAMED]) + more
+
+
+def format_p(p: float) -> str:
+    """Word a probability, as in `p 0.031` and `p below 0.0001`."""
+    return "below 0.0001" if p < 0.0001 else f"{p:.2g}"

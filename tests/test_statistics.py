@@ -1,0 +1,206 @@
+import numpy as np
+import pytest
+from scipy.stats import binomtest, bootstrap, ttest_1samp
+
+from lineup.statistics.answers import Floats, compare_all, split_answers
+from lineup.statistics.bootstrap import RESAMPLES, resample
+from lineup.statistics.intervals import seeds_interval, wilson_interval
+from lineup.statistics.pairs import Pair, compare_pairs
+from lineup.statistics.ranking import rank
+
+
+def answer(generator: np.random.Generator, accuracy: float, seeds: int, images: int) -> Floats:
+    """Outcomes of seeds that are right about an image with a probability of its own."""
+    chances = np.clip(generator.normal(accuracy, 0.2, images), 0, 1)
+    return (generator.random((seeds, images)) < chances).astype(float)
+
+
+def disagree(images: int, only_first: int, only_second: int) -> tuple[Floats, Floats]:
+    """Two models that are right about all images but those that only one is right about."""
+    first, second = np.ones((1, images)), np.ones((1, images))
+    second[0, :only_first] = first[0, only_first : only_first + only_second] = 0
+    return first, second
+
+
+def make_pair(first: str, second: str, difference: float, corrected: float) -> Pair:
+    return Pair(first, second, difference, 0, 0, corrected, corrected, 0, None)
+
+
+# --- intervals ---------------------------------------------------------------------------------------------
+
+
+def test_wilson_interval_is_the_formula() -> None:
+    low, high = wilson_interval(0.7, 10_000)
+    p, n, z = 0.7, 10_000, 1.959963984540054
+    middle, half = p + z * z / (2 * n), z * (p * (1 - p) / n + z * z / (4 * n * n)) ** 0.5
+    assert (low, high) == pytest.approx(
+        ((middle - half) / (1 + z * z / n), (middle + half) / (1 + z * z / n)), abs=1e-12
+    )
+
+
+def test_wilson_interval_of_a_mean_rounds_to_whole_images() -> None:
+    assert wilson_interval(0.66666, 3) == wilson_interval(2 / 3, 3)
+
+
+def test_interval_over_seeds_is_students() -> None:
+    figures = [0.71, 0.74, 0.72]
+    low, high = seeds_interval(figures)
+    expected = ttest_1samp(figures, 0).confidence_interval(0.95)
+    assert (low, high) == pytest.approx((expected.low, expected.high))
+
+
+# --- the bootstrap -----------------------------------------------------------------------------------------
+
+
+def test_one_seed_deviates_as_in_scipys_paired_bootstrap() -> None:
+    generator = np.random.default_rng(1)
+    first, second = answer(generator, 0.7, 1, 400), answer(generator, 0.6, 1, 400)
+    reference = bootstrap(
+        (first[0], second[0]),
+        lambda one, two, axis: one.mean(axis) - two.mean(axis),
+        paired=True,
+        n_resamples=RESAMPLES,
+        rng=2,
+    )
+    assert resample([first, second]).deviate(0, 1) == pytest.approx(reference.standard_error, rel=0.05)
+
+
+def test_seeds_deviate_as_their_standard_error() -> None:
+    # No image makes a difference, so all that deviates is seeds.
+    first, second = np.repeat([[0.5], [0.6], [0.8]], 50, 1), np.full((1, 50), 0.4)
+    error = np.std([0.5, 0.6, 0.8], ddof=1) / 3**0.5
+    resampled = resample([first, second])
+    assert resampled.deviate(0, 1) == pytest.approx(error, rel=0.05)
+    assert np.ptp(resampled.seeds[:, 1]) == 0
+
+
+def test_the_same_images_are_drawn_for_all_runs_and_always() -> None:
+    run = answer(np.random.default_rng(1), 0.7, 1, 100)
+    resampled = resample([run, run.copy()])
+    assert resampled.images.std() > 0
+    assert resampled.deviate(0, 1) == 0
+    assert np.array_equal(resample([run, run]).images, resampled.images)
+
+
+# --- answers -----------------------------------------------------------------------------------------------
+
+
+def test_mcnemar_is_a_coin_tossed_for_the_images_that_one_alone_is_right_about() -> None:
+    first, second = disagree(100, 12, 3)
+    split = split_answers(first[0], second[0])
+    assert split is not None
+    assert (split.only_first, split.only_second) == (12, 3)
+    assert split.p == pytest.approx(binomtest(3, 15).pvalue)
+    same = split_answers(first[0], first[0])
+    assert same is not None
+    assert same.p == 1
+
+
+def test_errors_are_no_answers() -> None:
+    errors = np.array([0.1, 0.0, 1.0])
+    assert split_answers(errors, errors) is None
+    assert compare_all([errors, errors]) is None
+
+
+def test_cochran_tests_all_models_at_once() -> None:
+    generator = np.random.default_rng(0)
+    equal = [answer(generator, 0.7, 1, 500)[0] for _ in range(4)]
+    worse = answer(generator, 0.5, 1, 500)[0]
+    among_equals, with_a_worse_one = compare_all(equal), compare_all([*equal, worse])
+    assert among_equals is not None
+    assert among_equals > 0.05
+    assert with_a_worse_one is not None
+    assert with_a_worse_one < 0.001
+    assert compare_all([equal[0], equal[0]]) is None
+
+
+# --- pairs -------------------------------------------------------------------------------------------------
+
+
+def test_two_runs_of_one_seed_are_told_apart_by_mcnemar() -> None:
+    first, second = disagree(1000, 60, 30)
+    (pair,) = compare_pairs({"a": first, "b": second})
+    assert pair.difference == pytest.approx(0.03)
+    assert pair.low < 0.03 < pair.high
+    assert pair.low > 0
+    assert pair.split is not None
+    assert pair.p == pair.split.p == pair.corrected == pytest.approx(binomtest(30, 90).pvalue)
+    assert pair.real
+
+
+def test_smallest_difference_is_the_one_of_the_textbook() -> None:
+    # 10,000 images, of which 10 % are answered right by one alone: 0.9 points at 80 % power.
+    first, second = disagree(10_000, 500, 500)
+    (pair,) = compare_pairs({"a": first, "b": second})
+    assert pair.smallest == pytest.approx((1.960 + 0.842) * (0.1 / 10_000) ** 0.5, rel=0.04)
+    assert pair.smallest == pytest.approx(0.009, abs=0.0004)
+
+
+def test_holm_corrects_for_the_number_of_pairs() -> None:
+    first, second = disagree(1000, 60, 34)
+    third = second.copy()
+    third[0, :40] = 1
+    third[0, 900:940] = 0
+    pairs = compare_pairs({"a": first, "b": second, "c": third})
+    ordered = sorted(pairs, key=lambda pair: pair.p)
+    assert ordered[0].corrected == pytest.approx(3 * ordered[0].p)
+    assert not any(pair.real for pair in pairs if pair.p * 3 > 0.05 and pair is ordered[0])
+
+
+def test_seeds_that_differ_much_prove_little() -> None:
+    generator = np.random.default_rng(3)
+    steady = np.concatenate([answer(generator, 0.70, 1, 2000) for _ in range(3)])
+    wild = np.concatenate([answer(generator, accuracy, 1, 2000) for accuracy in (0.70, 0.76, 0.82)])
+    (pair,) = compare_pairs({"wild": wild, "steady": steady})
+    assert pair.split is not None
+    assert pair.difference > 0.05
+    assert not pair.real
+    (single,) = compare_pairs({"wild": wild[1:2], "steady": steady[:1]})
+    assert single.real
+    assert pair.smallest > 2 * single.smallest
+
+
+def test_runs_without_a_difference_are_seldom_told_apart() -> None:
+    shares, mistaken = [], 0
+    for table in range(6):
+        generator = np.random.default_rng(table)
+        chances = np.clip(generator.normal(0.7, 0.3, 500), 0, 1)
+        # What a seed adds to the accuracy spreads more than chance over images does.
+        seeds = chances + generator.normal(0, 0.03, (16, 3, 1))
+        outcomes = (generator.random((16, 3, 500)) < seeds).astype(float)
+        pairs = compare_pairs({str(run): values for run, values in enumerate(outcomes)})
+        shares.append(np.mean([pair.p < 0.05 for pair in pairs]))
+        mistaken += any(pair.real for pair in pairs)
+    assert np.mean(shares) < 0.07
+    assert mistaken <= 1
+
+
+def test_runs_that_answer_the_same_are_the_same() -> None:
+    run = answer(np.random.default_rng(5), 0.7, 1, 50)
+    errors = np.linspace(0.1, 0.2, 50)[None]
+    for values in (run, errors):
+        (pair,) = compare_pairs({"a": values, "b": values.copy()})
+        assert (pair.difference, pair.low, pair.high, pair.p, pair.real) == (0, 0, 0, 1, False)
+
+
+# --- ranks -------------------------------------------------------------------------------------------------
+
+
+def test_runs_that_cannot_be_told_apart_share_a_rank() -> None:
+    pairs = [
+        make_pair("a", "b", 0.01, 0.4),
+        make_pair("a", "c", 0.05, 0.01),
+        make_pair("b", "c", 0.04, 0.02),
+    ]
+    assert rank("abc", pairs, smaller_is_better=False) == {"a": 1, "b": 1, "c": 3}
+    assert rank("abc", pairs, smaller_is_better=True) == {"a": 2, "b": 2, "c": 1}
+    assert rank("a", [], smaller_is_better=False) == {"a": 1}
+
+
+def test_a_run_between_two_that_differ_shares_the_better_rank() -> None:
+    pairs = [
+        make_pair("a", "b", 0.02, 0.4),
+        make_pair("a", "c", 0.05, 0.01),
+        make_pair("b", "c", 0.03, 0.2),
+    ]
+    assert rank("abc", pairs, smaller_is_better=False) == {"a": 1, "b": 1, "c": 2}
