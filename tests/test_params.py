@@ -20,12 +20,14 @@ runtime: {device: auto, channels_last: true}
 datasets: {cifar10: {source: cifar10}}
 views:
   rgb: {dataset: cifar10, color: rgb, size: 32, validation: 0.2, split_seed: 0, normalize: channel}
-weights: {random: {source: none}}
+weights: {random: {source: none, needs: data/params.valid}}
+waiting_weights: {}
 models:
   cnn:
     d3: {padding: same, batch_norm: all, activation: tanh, dropout: 0, layers: [conv 3, pool, gap]}
   timm:
-    resnet18: {arch: resnet18, stem: cifar, input_size: null, dropout: 0.5, options: {a: [1, .5, x], b: null}}
+    resnet18: {arch: resnet18, stem: cifar, input_size: null, head: linear, dropout: 0.5,
+               options: {a: [1, .5, x], b: null}}
   mlp:
     wide: {layers: [512, 64], dropout: 0.0}
   autoencoder:

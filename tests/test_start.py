@@ -16,7 +16,8 @@ HEAD = """# A comment at the top.
 runtime: {device: auto,   channels_last: true}
 datasets: {digits: {source: digits}}
 views: {digits: {dataset: digits, color: gray, size: 8, validation: 0.2, split_seed: 0, normalize: unit}}
-weights: {random: {source: none}}
+weights: {random: {source: none, needs: data/params.valid}}
+waiting_weights: {}
 models: {mlp: {m: {layers: [], dropout: 0.0}}}
 augments:
   none: {flip: none, crop: 0, rotate: 0, shift: [0, 0], fill: zeros, cutout: 0, jitter: [0, 0, 0, 0]}
