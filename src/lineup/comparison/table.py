@@ -27,7 +27,7 @@ FIRST_COLUMNS = (
     *("difference", "val_sd", "test_sd", "seeds", "precision", "batch_images_per_second"),
 )
 METRICS = (key for task in TASKS.values() for key in task.metrics)
-COLUMNS = tuple(dict.fromkeys((*FIRST_COLUMNS, *METRICS, "task", "protocol")))
+COLUMNS = tuple(dict.fromkeys((*FIRST_COLUMNS, *METRICS, "task", "protocol", "alarm")))
 
 
 def build_table(
@@ -105,6 +105,8 @@ def _measure(row: Row, result: Result) -> Row:
     measured |= {key: result.latency[key] for key in ("latency_ms", "batch_images_per_second")}
     measured |= {f"{split}_sd": result.detail["sd"][f"{split}_{task.headline}"] for split in ("val", "test")}
     measured["seeds"] = len(result.detail["seeds"])
+    alarms = result.detail["alarms"]
+    measured["alarm"] = "; ".join(f"seed {seed}: {alarm}" for seed, alarm in alarms.items())
     found = find_measured(row["claimed_metric"], result)
     if found is not None and row["claimed"] is not None:
         measured["difference"] = round(found - row["claimed"], 6)
