@@ -334,7 +334,8 @@ def _source_problems(params: Params, path: Path) -> Iterator[LineupError]:
                     if weights.run in params.waiting
                     else nearest(weights.run, runs)
                 )
-                yield LineupError(where, f"no run {weights.run!r}", "a run that does not wait", fix)
+                expected = "a run that does not wait" if section == "weights" else "a declared run"
+                yield LineupError(where, f"no run {weights.run!r}", expected, fix)
             elif weights.seed not in runs[weights.run].seeds:
                 found = f"seed {weights.seed}"
                 yield LineupError(where, found, f"a seed of run {weights.run}", "choose another")
