@@ -76,7 +76,7 @@ def resolve_run(params: Params, run: Run) -> Entry:
     phases = recipe.pop("phases")
     settings: dict[str, Any] = {
         "view": view.model_dump(),
-        "weights": params.weights[run.weights].model_dump(),
+        "weights": {**params.waiting_weights, **params.weights}[run.weights].model_dump(),
         "model": {"family": run.family, **model},
         "augment": params.augments[run.augment].model_dump(),
         "recipe": {

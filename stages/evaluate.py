@@ -18,6 +18,7 @@ from lineup.config.params import load, pick
 from lineup.console import stage
 from lineup.data.pack import Pack, read_pack
 from lineup.environment import describe_environment
+from lineup.evaluation.alarm import find_in_answers
 from lineup.evaluation.cost import measure_cost, measure_latency
 from lineup.evaluation.filters import draw_filters
 from lineup.evaluation.outcomes import write_outcomes
@@ -96,7 +97,11 @@ def write_scores(
     outcomes, ids = torch.stack([seed.outcomes for seed in scores.values()]), samples["test"].ids
     write_outcomes(list(scores), digest_ids(ids), outcomes, Path(f"metrics/outcomes/{run}.safetensors"))
     write_json(f"metrics/runs/{run}.json", summarize_run(scores, len(samples["test"].ids), cost, judge))
-    write_json(f"metrics/detail/{run}.json", detail_run(scores, predictions, judge))
+    alarms = {
+        seed: find_in_answers(s.probabilities["val"], samples["val"].labels) for seed, s in scores.items()
+    }
+    detail = {**detail_run(scores, predictions, judge), "alarms": {str(s): a for s, a in alarms.items() if a}}
+    write_json(f"metrics/detail/{run}.json", detail)
     write_text(Path(f"plots/confusion/{run}.csv"), confusion_csv(scores, classes))
 
 

@@ -4,12 +4,13 @@ In: data/views/<view>/learn.safetensors (never test), data/weights/<weights>.saf
 augmentation and recipe. Out: models/<run>/, plots/curves/<run>.csv, metrics/training/<run>.json.
 """
 
+import json
 from pathlib import Path
 
 from lineup import runtime
 from lineup.config.params import load, pick
 from lineup.console import stage
-from lineup.data.pack import read_pack
+from lineup.data.pack import Pack, read_pack
 from lineup.environment import describe_environment
 from lineup.training.fingerprint import hash_code, hash_file
 from lineup.training.seeds import (
@@ -58,6 +59,19 @@ def main(name: str) -> None:
         Path(f"models/{name}"), Path(f"plots/curves/{name}.csv"), Path(f"metrics/training/{name}.json")
     )
     train_seeds(plan, pack, run.seeds, outputs)
+    sound_alarm(name, pack, run.seeds)
+
+
+def sound_alarm(name: str, pack: Pack, seeds: list[int]) -> None:
+    """Print what is alarming about the learning curves of a run."""
+    # Only here, so that it is no part of what a training is known by.
+    from lineup.evaluation.alarm import find_in_curve
+
+    for seed in seeds:
+        rows = json.loads(Path(f"models/{name}/seed-{seed}.json").read_text(encoding="utf-8"))["rows"]
+        alarm = find_in_curve(rows, len(pack.classes), int(pack.held_out.sum()))
+        if alarm:
+            print(f"ALARM: {name} seed {seed}: {alarm}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,26 +1,25 @@
 """weights: an entry of `weights` in params.yaml -> data/weights/<name>.safetensors, where training starts.
 
-Source none gives a file without tensors: training then starts from the seed's own random weights.
+In: what the entry needs: nothing, a file, or the models of another run. Out: also <name>.json, the record of
+source, architecture, normalisation, licence and checksum. Source none gives a file without tensors: training
+then starts from the seed's own random weights. Only here may weights come over the network.
 """
 
-from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
-
-from safetensors.torch import save
-from torch import Tensor
 
 from lineup.config.params import load, pick
 from lineup.console import stage
-from lineup.files import write_bytes
-
-# What each source gives: tensors by name.
-SOURCES: dict[str, Callable[[], dict[str, Tensor]]] = {"none": dict}
+from lineup.weights.record import write_initial
 
 
 def main(name: str) -> None:
     """Write the initial weights called `name`."""
-    tensors = SOURCES[pick(load().weights, name, "weights").source]()
-    write_bytes(Path(f"data/weights/{name}.safetensors"), save(tensors))
+    entry = pick(load().weights, name, "weights")
+    source = import_module(f"lineup.weights.{entry.source}")
+    write_initial(
+        source.fetch(**entry.model_dump(exclude={"source"})), Path(f"data/weights/{name}.safetensors")
+    )
 
 
 if __name__ == "__main__":

@@ -21,13 +21,14 @@ class Page:
 
 @dataclass
 class Site:
-    """The pages by path, and the (path, Range header) of each request that came, and what
-    encodings the last one accepted."""
+    """The pages by path, the (path, Range header) of each request that came, and of the last one what
+    encodings it accepted and how it said who asks."""
 
     url: str
     pages: dict[str, Page] = field(default_factory=dict)
     requests: list[tuple[str, str | None]] = field(default_factory=list)
     accepted: str = ""
+    token: str = ""
 
 
 @contextmanager
@@ -58,11 +59,15 @@ class _Server(ThreadingHTTPServer):
 
 
 class _Handler(BaseHTTPRequestHandler):
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
     def do_GET(self) -> None:
         site = self.server.site
         asked = self.headers.get("Range")
         site.requests.append((self.path, asked))
         site.accepted = self.headers.get("Accept-Encoding", "")
+        site.token = self.headers.get("Authorization", "")
         page = site.pages.get(self.path, Page(b"<html>no", 404, {"Content-Type": "text/html"}))
         start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked and page.ranges else 0
         if start and start >= len(page.body):
@@ -79,7 +84,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in {"Content-Length": str(len(body)), **headers}.items():
             self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(body[:cut])
+        if self.command == "GET":
+            self.wfile.write(body[:cut])
         self.close_connection = True
 
     def log_message(self, *_: object) -> None:

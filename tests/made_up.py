@@ -80,7 +80,7 @@ def make_results(folder: Path, run: str, seeds: list[int], val: float, latency: 
     put_outcomes(folder, run, seeds, val)
     per_class = {n: {"precision": 0.7, "recall": 0.71, "f1": 0.72, "support": 1000} for n in CLASSES}
     detail: dict[str, Any] = {"images": {"val": 10, "test": 10}, "ids": {"val": "ab", "test": "cd"}}
-    detail |= {"seeds": dict.fromkeys(keys, scores), "per_class": per_class}
+    detail |= {"seeds": dict.fromkeys(keys, scores), "per_class": per_class, "alarms": {}}
     detail["sd"] = dict.fromkeys(scores, 0.002 if len(seeds) > 1 else None)
     put(folder, f"metrics/detail/{run}.json", detail)
     speed = {"latency_ms": latency, "batch_images_per_second": 900 / latency}

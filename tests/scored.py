@@ -21,7 +21,8 @@ PARAMS = """\
 runtime: {device: cpu, channels_last: true}
 datasets: {made_up: {source: digits}}
 views: {tiny: {dataset: made_up, color: rgb, size: 8, validation: 0.2, split_seed: 0, normalize: unit}}
-weights: {random: {source: none}}
+weights: {random: {source: none, needs: data/params.valid}}
+waiting_weights: {}
 models:
   mlp: {small: {layers: [8], dropout: 0.0}}
   autoencoder: {coder: {filters: [6, 4], bottleneck: 5, batch_norm: false}}

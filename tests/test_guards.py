@@ -29,7 +29,7 @@ MODULES = sorted((SRC / "lineup").rglob("*.py"))
 # From the top down: a part may import what stands on lower floors, never beside or above it.
 FLOORS = (
     {"comparison", "judges"},
-    {"evaluation", "training", "sources"},
+    {"evaluation", "training", "sources", "weights"},
     {"tasks", "inference", "precision"},
     {"duplicates", "models"},
     {"data"},
@@ -37,7 +37,7 @@ FLOORS = (
     {"console", "files", "statistics"},
     {"errors"},
 )
-HEAVY = {"timm": {"lineup.models.timm"}, "torchvision": {"lineup.models.torchvision"}}
+HEAVY = {"timm": {"lineup.models.timm", "lineup.weights.timm"}, "torchvision": {"lineup.models.torchvision"}}
 
 # The file that says that params.yaml has been checked: stages wait for it, none reads it.
 GATE = "data/params.valid"
@@ -137,6 +137,8 @@ def choose(name: str) -> dict[str, str]:
     group, _, key = name.partition("@")
     if group == "download":
         return {"lineup.sources": PARAMS.datasets[key].source}
+    if group == "weights":
+        return {"lineup.weights": PARAMS.weights[key].source}
     if group in ("train", "evaluate"):
         run = PARAMS.runs[key]
         return {"lineup.tasks": run.task, "lineup.judges": run.task, "lineup.models": run.family}
@@ -204,7 +206,8 @@ def test_nothing_but_evaluate_reaches_the_test_split() -> None:
     before_training = {
         kind(other) for name in COMMITTED if kind(name) == "train" for other in list_upstream(name)
     }
-    assert before_training == {"validate", "download", "preprocess", "weights"}
+    # Weights of another run bring its training along.
+    assert before_training | {"train"} == {"validate", "download", "preprocess", "weights", "train"}
 
 
 def test_nothing_that_tunes_reads_or_chooses_by_test() -> None:
@@ -332,7 +335,9 @@ def test_no_entry_of_the_parameters_lies_about(path: Path) -> None:
     runs = [*params.runs.values(), *params.waiting.values()]
     assert set(params.datasets) == {view.dataset for view in params.views.values()}
     assert set(params.views) == {run.view for run in runs}
-    assert set(params.weights) == {run.weights for run in runs}
+    # Those of timm are what a run's weights can be changed to.
+    menu = {name for name, each in params.waiting_weights.items() if each.source == "timm"}
+    assert {*params.weights, *params.waiting_weights} - menu == {run.weights for run in runs} - menu
     assert set(params.augments) == {run.augment for run in runs}
     assert set(params.recipes) == {run.recipe for run in runs}
     declared = {(family, name) for family, specs in params.models.items() for name in specs}

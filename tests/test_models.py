@@ -2,12 +2,17 @@
 
 from typing import Any
 
+import numpy as np
 import pytest
+import timm
 import torch
+from PIL import Image
 from torch import nn
 
 from lineup.config.params import load
+from lineup.errors import LineupError
 from lineup.models import PixelModel, count_parameters, rebuild
+from lineup.models.timm import Upsampled
 
 MODELS = load().models
 D3 = MODELS["cnn"]["d3"].model_dump()
@@ -20,7 +25,8 @@ def make(family: str, spec: dict[str, Any], size: int = 32, channels: int = 3) -
 
 
 def timm_spec(arch: str, **changes: Any) -> dict[str, Any]:
-    return {"arch": arch, "stem": "standard", "input_size": None, "dropout": 0.0, "options": {}, **changes}
+    plain = {"stem": "standard", "input_size": None, "head": "linear", "dropout": 0.0, "options": {}}
+    return {"arch": arch, **plain, **changes}
 
 
 @pytest.mark.parametrize(
@@ -96,9 +102,102 @@ def test_images_are_enlarged_inside_the_model() -> None:
     assert count_parameters(model) == (2_270_794, 2_270_794 - 34_112)
 
 
-ARCHITECTURES = ["resnet18", "mobilenetv3_small_100", "efficientnet_b0", "convnext_atto", "regnetx_002"]
+# Small ones of different families.
+ARCHITECTURES = [
+    "convnext_atto",
+    "densenet121",
+    "dla46_c",
+    "edgenext_xx_small",
+    "efficientnet_b0",
+    "fastvit_t8",
+    "ghostnet_050",
+    "inception_v3",
+    "lcnet_035",
+    "mixer_s32_224",
+    "mobilenetv2_035",
+    "mobilenetv3_small_050",
+    "mobilevit_xxs",
+    "poolformer_s12",
+    "pvt_v2_b0",
+    "regnetx_002",
+    "repvgg_a0",
+    "resnet18",
+    "starnet_s1",
+    "swin_s3_tiny_224",
+    "vgg11",
+    "vit_tiny_patch16_224",
+]
+
+
+def list_shapes(net: nn.Module) -> dict[str, torch.Size]:
+    return {name: tensor.shape for name, tensor in net.state_dict().items()}
 
 
 @pytest.mark.parametrize("arch", ARCHITECTURES)
 def test_any_timm_model_is_one_entry_away(arch: str) -> None:
-    assert make("timm", timm_spec(arch)).eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
+    with torch.device("meta"):  # where every shape is computed, and no number
+        model = make("timm", timm_spec(arch), size=224).eval()
+        assert model(torch.zeros(1, 3, 224, 224)).shape == (1, 10)
+        assert list_shapes(model.net) == list_shapes(timm.create_model(arch, num_classes=10))
+
+
+@pytest.mark.parametrize("side", [75, 96, 224])
+def test_images_of_32_pixels_are_enlarged_bilinearly_as_pillow_does(side: int) -> None:
+    pixels = torch.randint(0, 256, (32, 32, 3), dtype=torch.uint8)
+    planes = Upsampled(nn.Identity(), side)(pixels.permute(2, 0, 1)[None].float())
+    picture = Image.fromarray(pixels.numpy()).resize((side, side), Image.Resampling.BILINEAR)
+    difference = planes[0].permute(1, 2, 0) - torch.from_numpy(np.array(picture)).float()
+    assert difference.abs().max() < 1.01  # Pillow rounds twice
+
+
+def test_dropout_of_the_linear_head_is_a_module_that_drops() -> None:
+    model = make("timm", timm_spec("mobilenetv2_035", dropout=0.5))
+    dropouts = [module for module in model.net.modules() if isinstance(module, nn.Dropout) and module.p]
+    assert [module.p for module in dropouts] == [0.5]
+    seen: list[torch.Tensor] = []
+    dropouts[0].register_forward_hook(lambda _module, _inputs, output: seen.append(output))
+    model(torch.rand(2, 3, 32, 32))
+    assert (seen[0] == 0).float().mean() > 0.4
+
+
+@pytest.mark.parametrize(
+    ("arch", "head", "parameters"),
+    [
+        # Keras' networks without top: 939,120; 4,049,564 (without its normalisation layer); 14,714,688.
+        ("tf_mobilenetv3_small_100", "pooled", 939_120 + 5_770),
+        ("efficientnet_b0", "pooled", 4_049_564 + 12_810),
+        ("vgg16", "pooled", 14_714_688 + 5_130),
+        # conv 128, conv 64, dense 128, dense 10.
+        ("efficientnet_b0", "conv_relu", 4_049_564 + 1_474_688 + 73_792 + 8_320 + 1_290),
+        ("vgg16", "conv_tanh", 14_714_688 + 589_952 + 73_792 + 8_320 + 1_290),
+    ],
+)
+def test_heads_have_the_parameters_that_keras_counts(arch: str, head: str, parameters: int) -> None:
+    with torch.device("meta"):
+        model = make("timm", timm_spec(arch, head=head, input_size=96)).eval()
+        assert model(torch.zeros(1, 3, 32, 32)).shape == (1, 10)
+    assert count_parameters(model)[0] == parameters
+
+
+@pytest.mark.parametrize(("head", "activation"), [("conv_relu", nn.ReLU), ("conv_tanh", nn.Tanh)])
+def test_report_cs_head_is_as_it_says(head: str, activation: type[nn.Module]) -> None:
+    with torch.device("meta"):
+        net: Any = make("timm", timm_spec("efficientnet_b0", head=head, dropout=0.4)).net
+    kinds = (nn.Conv2d, activation, nn.Dropout, nn.Conv2d, activation, nn.AdaptiveAvgPool2d, nn.Flatten)
+    kinds += (nn.Linear, activation, nn.Dropout, nn.Linear)
+    assert tuple(type(layer) for layer in net.classifier) == kinds
+    assert [layer.p for layer in net.classifier if isinstance(layer, nn.Dropout)] == [0.3, 0.4]
+
+
+@pytest.mark.parametrize(
+    ("arch", "changes"),
+    [
+        ("swin_s3_tiny_224", {"head": "conv_relu"}),  # features are not laid out as maps
+        ("vit_tiny_patch16_224", {"head": "conv_tanh"}),
+        ("dla46_c", {"dropout": 0.1}),  # its classifier is a convolution
+        ("efficientvit_b0", {"head": "pooled"}),
+    ],
+)
+def test_a_head_that_a_network_cannot_have_is_refused(arch: str, changes: dict[str, Any]) -> None:
+    with torch.device("meta"), pytest.raises(LineupError, match=f"{arch}: head"):
+        make("timm", timm_spec(arch, **changes))

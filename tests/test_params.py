@@ -20,12 +20,14 @@ runtime: {device: auto, channels_last: true}
 datasets: {cifar10: {source: cifar10}}
 views:
   rgb: {dataset: cifar10, color: rgb, size: 32, validation: 0.2, split_seed: 0, normalize: channel}
-weights: {random: {source: none}}
+weights: {random: {source: none, needs: data/params.valid}}
+waiting_weights: {}
 models:
   cnn:
     d3: {padding: same, batch_norm: all, activation: tanh, dropout: 0, layers: [conv 3, pool, gap]}
   timm:
-    resnet18: {arch: resnet18, stem: cifar, input_size: null, dropout: 0.5, options: {a: [1, .5, x], b: null}}
+    resnet18: {arch: resnet18, stem: cifar, input_size: null, head: linear, dropout: 0.5,
+               options: {a: [1, .5, x], b: null}}
   mlp:
     wide: {layers: [512, 64], dropout: 0.0}
   autoencoder:
@@ -356,3 +358,69 @@ def test_architectures_are_those_of_timm() -> None:
         match=r"params.yaml: models.timm.resnet18.arch: unknown name 'resnet19'.*did you mean resnet",
     ):
         check_architectures(wrong)
+
+
+SOURCE = {"source": "run", "needs": "models/d3", "seed": 1}
+
+
+def handed_on(section: str, **changes: Any) -> dict[str, Any]:
+    """Weights of run d3 (or another) in `section`, named by the waiting run r18."""
+    data = everything()
+    data[section]["handed"] = {**SOURCE, **changes}
+    data["waiting"]["r18"]["weights"] = "handed"
+    return data
+
+
+def test_weights_of_a_run_can_wait_or_be_ready() -> None:
+    check(handed_on("weights"), FILE)
+    check(handed_on("waiting_weights"), FILE)
+    check(handed_on("waiting_weights", needs="models/a6", seed=0), FILE)
+
+
+@pytest.mark.parametrize(
+    ("section", "changes", "message"),
+    [
+        (
+            "weights",
+            {"needs": "models/a6"},
+            "no run 'a6'; expected a run that does not wait; fix: move these",
+        ),
+        (
+            "waiting_weights",
+            {"needs": "models/d4"},
+            "no run 'd4'; expected a declared run; fix: choose one of a6, d3, r18",
+        ),
+        ("weights", {"seed": 5}, "seed 5; expected a seed of run d3"),
+        ("waiting_weights", {"needs": "models/r18", "seed": 7}, "run r18 starts from itself"),
+        ("weights", {"needs": "data/d3"}, "expected models/ and the name of a run"),
+        ("weights", {"source": "ran"}, "'ran'.*did you mean run"),
+        ("weights", {"source": "file"}, r"\.safetensors file in this repository"),
+    ],
+)
+def test_weights_of_a_run_name_a_run_that_is_there(
+    section: str, changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(LineupError, match=message):
+        check(handed_on(section, **changes), FILE)
+
+
+def test_weights_that_wait_are_not_for_runs_that_do_not() -> None:
+    data = handed_on("waiting_weights")
+    data["runs"]["d3"]["weights"] = "handed"
+    with pytest.raises(LineupError, match=r"runs\.d3\.weights: unknown name 'handed'"):
+        check(data, FILE)
+
+
+def test_a_view_that_contradicts_the_weights_of_a_run_is_refused() -> None:
+    data = handed_on("weights")
+    data["views"]["other"] = {**data["views"]["rgb"], "normalize": "imagenet"}
+    data["waiting"]["r18"]["view"] = "other"
+    with pytest.raises(LineupError, match=r"waiting\.r18\.view: normalize imagenet, .* run d3 have channel"):
+        check(data, FILE)
+
+
+def test_grey_images_have_no_statistics_of_imagenet() -> None:
+    data = changed("views.rgb.normalize", "imagenet")
+    data["views"]["rgb"]["color"] = "gray"
+    with pytest.raises(LineupError, match=r"views\.rgb\.normalize: imagenet for grey images"):
+        check(data, FILE)

@@ -16,7 +16,8 @@ HEAD = """# A comment at the top.
 runtime: {device: auto,   channels_last: true}
 datasets: {digits: {source: digits}}
 views: {digits: {dataset: digits, color: gray, size: 8, validation: 0.2, split_seed: 0, normalize: unit}}
-weights: {random: {source: none}}
+weights: {random: {source: none, needs: data/params.valid}}
+waiting_weights: {}
 models: {mlp: {m: {layers: [], dropout: 0.0}}}
 augments:
   none: {flip: none, crop: 0, rotate: 0, shift: [0, 0], fill: zeros, cutout: 0, jitter: [0, 0, 0, 0]}
@@ -121,7 +122,6 @@ def test_the_next_command_is_printed(tmp_path: Path) -> None:
 REFUSED = {
     "unknown": (f"runs: {{}}\nwaiting:\n  small: {ENTRY}\n", ("smal",), "fix: did you mean small?"),
     "one of several": (f"runs: {{}}\nwaiting:\n  a: {ENTRY}\n", ("a", "zz"), "waiting.zz: not there"),
-    "twice": (f"runs: {{}}\nwaiting:\n  a: {ENTRY}\n", ("a", "a"), "waiting.a: not there"),
     "running": (f"runs:\n  a: {ENTRY}\nwaiting: {{}}\n", ("a",), "waiting.a: not there"),
     "flow style": (f"runs: {{}}\nwaiting: {{a: {ENTRY}}}\n", ("a",), "a cannot be moved safely"),
     "flow runs": (f"runs: {{x: {ENTRY}}}\nwaiting:\n  a: {ENTRY}\n", ("a",), "a cannot be moved safely"),
@@ -145,3 +145,22 @@ def test_what_cannot_be_moved_leaves_the_file_alone(
 
 def test_no_name_shows_the_usage(tmp_path: Path) -> None:
     assert start(tmp_path, HEAD + "runs: {}\nwaiting: {}\n").returncode == 2
+
+
+def test_what_a_run_starts_from_comes_along(tmp_path: Path) -> None:
+    from_source = ENTRY.replace("weights: random", "weights: handed")
+    entry = "{source: run, needs: models/source, seed: 0}"
+    text = HEAD.replace("waiting_weights: {}", f"waiting_weights:\n  handed: {entry}  # theirs")
+    text = text.replace("weights: {random: {source: none, needs: data/params.valid}}", WEIGHTS)
+    waiting = f"waiting:\n  tuned: {from_source}\n  source: {ENTRY}\n"
+    done = start(tmp_path, f"{text}runs:\n  x: {ENTRY}\n{waiting}", "tuned")
+    assert (done.returncode, done.stderr) == (0, "")
+    steps = "train@source evaluate@source train@tuned evaluate@tuned"
+    assert done.stdout == f"dvc repro {steps} compare\n"
+    moved = parse(after(tmp_path), Path("params.yaml"))
+    assert list(moved["runs"]) == ["x", "source", "tuned"]
+    assert (list(moved["weights"]), moved["waiting_weights"]) == (["random", "handed"], {})
+    assert f"  handed: {entry}  # theirs\n" in after(tmp_path)
+
+
+WEIGHTS = "weights:\n  random: {source: none, needs: data/params.valid}"

@@ -1,5 +1,7 @@
 """Start declared runs: `python tools/start.py NAME...` moves their entries from waiting to runs.
 
+The weights that a run starts from come along, and so does the run that these come from, if they wait too.
+
 In and out: params.yaml, in which every other byte stays as it is. Prints what to run next.
 """
 
@@ -18,17 +20,20 @@ PARAMS = Path("params.yaml")
 
 def main(name: str, *more: str) -> None:
     """Move the entries named; nothing is written unless all can be moved and the file stays valid."""
-    names = (name, *more)
-    text = move_waiting(read(PARAMS), names)
+    before = read(PARAMS)
+    text = move_waiting(before, (name, *more))
     check_architectures(check(parse(text, PARAMS), PARAMS), PARAMS)
     write_text(PARAMS, text)
+    known = parse(before, PARAMS)["runs"]
+    names = [each for each in parse(text, PARAMS)["runs"] if each not in known]
     print("dvc repro", *(f"{step}@{each}" for each in names for step in ("train", "evaluate")), "compare")
 
 
 def move_waiting(text: str, names: Iterable[str]) -> str:
     """Return `text`, that of params.yaml, with the entries called `names` moved from waiting to runs.
 
-    Raises LineupError if one is not there or cannot be moved line by line, or if `text` is not valid.
+    What they start from is moved as well, before them. Raises LineupError if one is not there or cannot be
+    moved line by line, or if `text` is not valid.
     """
     wanted, moved = parse(text, PARAMS), text
     check(wanted, PARAMS)
@@ -36,12 +41,26 @@ def move_waiting(text: str, names: Iterable[str]) -> str:
         if name not in wanted["waiting"]:
             fix = nearest(name, wanted["waiting"])
             raise LineupError(f"{PARAMS}: waiting.{name}", "not there", "the name of a waiting run", fix)
-        moved = move(moved, name)
-        wanted["runs"][name] = wanted["waiting"].pop(name)
+    for source, target, name in list_moves(wanted, names):
+        moved = move(moved, name, source, target)
+        wanted[target][name] = wanted[source].pop(name)
     if not _holds(moved, wanted):
         found = f"{', '.join(names)} cannot be moved safely"
         raise LineupError(f"{PARAMS}: waiting", found, "each run on lines of its own", "move it by hand")
     return moved
+
+
+def list_moves(params: dict[str, Any], names: Iterable[str]) -> list[tuple[str, str, str]]:
+    """The entries to be moved for the runs `names`, in order: (from, to, name), each once."""
+    moves: list[tuple[str, str, str]] = []
+    for name in names:
+        weights = params["waiting"][name]["weights"]
+        if weights in params["waiting_weights"]:
+            run = params["waiting_weights"][weights]["needs"].removeprefix("models/")
+            moves += list_moves(params, [run] if run in params["waiting"] else [])
+            moves.append(("waiting_weights", "weights", weights))
+        moves.append(("waiting", "runs", name))
+    return list(dict.fromkeys(moves))
 
 
 def _holds(text: str, wanted: dict[str, Any]) -> bool:
@@ -51,10 +70,10 @@ def _holds(text: str, wanted: dict[str, Any]) -> bool:
         return False
 
 
-def move(text: str, name: str) -> str:
-    """Return `text` with the lines of the entry `name` moved from waiting to the end of runs."""
+def move(text: str, name: str, source: str, target: str) -> str:
+    """Return `text` with the lines of the entry `name` moved from section `source` to the end of `target`."""
     lines = text.splitlines(keepends=True)
-    first, last = _section(lines, "waiting")
+    first, last = _section(lines, source)
     start = next((at for at in range(first, last) if re.match(rf"[ ]+{name}:", lines[at])), None)
     if start is None:
         return text
@@ -62,14 +81,14 @@ def move(text: str, name: str) -> str:
     entry = lines[start:end]
     del lines[start:end]
     if not any(_is_entry(line) for line in lines[first : last - len(entry)]):
-        lines[first - 1] = re.sub(r"^waiting:", "waiting: {}", lines[first - 1])
-    return "".join(_append(lines, entry))
+        lines[first - 1] = re.sub(rf"^{source}:", f"{source}: {{}}", lines[first - 1])
+    return "".join(_append(lines, entry, target))
 
 
-def _append(lines: list[str], entry: list[str]) -> list[str]:
-    """Return `lines` with `entry` straight after the last entry of runs."""
-    first, last = _section(lines, "runs")
-    lines[first - 1] = re.sub(r"^runs:\s*\{\s*\}", "runs:", lines[first - 1])
+def _append(lines: list[str], entry: list[str], target: str) -> list[str]:
+    """Return `lines` with `entry` straight after the last entry of section `target`."""
+    first, last = _section(lines, target)
+    lines[first - 1] = re.sub(rf"^{target}:\s*\{{\s*\}}", f"{target}:", lines[first - 1])
     end = max([at + 1 for at in range(first, last) if _is_entry(lines[at])], default=first)
     before = lines[:end]
     # An entry that ended the file may lack its line end.

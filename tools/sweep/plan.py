@@ -1,7 +1,7 @@
 """What sweeps.yaml may hold, and the points of a sweep: params.yaml with one combination of values put in."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
@@ -112,12 +112,15 @@ def make_points(name: str, sweep: Sweep, params: Mapping[str, Any]) -> list[Poin
     waits = sweep.run in params["waiting"]
     base = deepcopy(dict(params))
     if waits:
-        base["runs"][sweep.run] = base["waiting"].pop(sweep.run)
+        entry = base["runs"][sweep.run] = base["waiting"].pop(sweep.run)
+        if entry["weights"] in base["waiting_weights"]:
+            base["weights"][entry["weights"]] = base["waiting_weights"].pop(entry["weights"])
     if sweep.run not in base["runs"]:
         raise LineupError(
             f"{where}.run", f"no run {sweep.run!r}", "a run of params.yaml", _near(sweep, params)
         )
-    points = list(_combine(where, sweep, base, waits))
+    moved = base["weights"].keys() - params["weights"].keys()
+    points = list(_combine(where, sweep, base, waits, moved))
     read_by = [describe_training(point.params, sweep.run) for point in points]
     for place, training in enumerate(read_by):
         if training in read_by[:place]:
@@ -144,19 +147,24 @@ def describe_training(params: Mapping[str, Any], run: str) -> dict[str, Any]:
     }
 
 
-def _combine(where: str, sweep: Sweep, base: Mapping[str, Any], waits: bool) -> Iterator[Point]:
+def _combine(
+    where: str, sweep: Sweep, base: Mapping[str, Any], waits: bool, weights: Iterable[str]
+) -> Iterator[Point]:
     for number, combination in enumerate(product(*sweep.grid.values()), start=1):
         values = dict(zip(sweep.grid, combination, strict=True))
         params = deepcopy(dict(base))
         for key, value in values.items():
             _put(params, key, value, f"{where}.grid")
         check(params, Path(f"{where}.grid"))
-        yield Point(number, values, params, tuple(_override(sweep.run, values, params, waits)))
+        yield Point(number, values, params, tuple(_override(sweep.run, values, params, waits, weights)))
 
 
 def _override(
-    run: str, values: Mapping[str, JsonValue], params: Mapping[str, Any], waits: bool
+    run: str, values: Mapping[str, JsonValue], params: Mapping[str, Any], waits: bool, weights: Iterable[str]
 ) -> Iterator[str]:
+    for name in weights:
+        yield f"+weights.{name}={_to_hydra(params['weights'][name])}"
+        yield f"~waiting_weights.{name}"
     if waits:
         yield f"+runs.{run}={_to_hydra(params['runs'][run])}"
         yield f"~waiting.{run}"

@@ -29,7 +29,7 @@ FIRST_COLUMNS = (
 METRICS = (key for task in TASKS.values() for key in task.metrics)
 # Of several seeds alone.
 SEEDS_INTERVAL = ("test_seeds_low", "test_seeds_high")
-LAST_COLUMNS = ("task", "protocol", "dataset", "rank", *SEEDS_INTERVAL, "test_unique")
+LAST_COLUMNS = ("task", "protocol", "dataset", "alarm", "rank", *SEEDS_INTERVAL, "test_unique")
 COLUMNS = tuple(dict.fromkeys((*FIRST_COLUMNS, *METRICS, *LAST_COLUMNS)))
 
 
@@ -118,6 +118,8 @@ def _measure(row: Row, result: Result) -> Row:
     measured |= {key: result.metrics.get(key) for key in SEEDS_INTERVAL}
     measured |= {f"{split}_sd": result.detail["sd"][f"{split}_{task.headline}"] for split in ("val", "test")}
     measured["seeds"] = len(result.detail["seeds"])
+    alarms = result.detail["alarms"]
+    measured["alarm"] = "; ".join(f"seed {seed}: {alarm}" for seed, alarm in alarms.items())
     found = find_measured(row["claimed_metric"], result)
     if found is not None and row["claimed"] is not None:
         measured["difference"] = round(found - row["claimed"], 6)

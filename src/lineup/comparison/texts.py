@@ -42,9 +42,7 @@ def format_markdown(table: Sequence[Row], reproductions: Sequence[Row], verdicts
             parts += [f"### {task.title}", _format_runs(rows, task.brief)]
             parts += [" ".join(lines) for told, lines in verdicts if told == name]
             parts.append(f"{MEANS} {task.note}")
-    waiting = describe_waiting(table)
-    if waiting:
-        parts.append(waiting)
+    parts += [text for text in (describe_alarms(table), describe_waiting(table)) if text]
     if any(row["run"] for row in reproductions):
         parts += [
             "### The reports' claims",
@@ -70,12 +68,18 @@ def print_tables(
     claimed = [row for row in select_headlines(reproductions) if row["status"] == MEASURED]
     if claimed:
         _print(console, TERMINAL_HEADS, map(_shorten_claim, claimed), CLAIM_TEXTS)
-    waiting = describe_waiting(table)
-    if waiting:
-        console.print(waiting)
+    for text in (describe_alarms(table), describe_waiting(table)):
+        if text:
+            console.print(text)
     missing = {row["row"] for row in reproductions} - {row["row"] for row in claimed}
     if missing:
         console.print(f"{len(missing)} rows of the reports have no result yet: metrics/reproductions.csv")
+
+
+def describe_alarms(table: Sequence[Row]) -> str:
+    """The runs that learned nothing, with what shows it; empty if there are none."""
+    alarms = [f"{row['run']} ({row['alarm']})" for row in table if row["alarm"]]
+    return f"ALARM, learned nothing: {', '.join(alarms)}." if alarms else ""
 
 
 def describe_waiting(table: Sequence[Row]) -> str:

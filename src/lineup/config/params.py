@@ -12,15 +12,16 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from lineup.config.schema import Cnn, Params, Run
+from lineup.config.schema import Cnn, Params, Run, RunWeights
 from lineup.errors import LineupError
 
 Declared = TypeVar("Declared")
 
 Place = tuple[int | str, ...]
 
-# Which table the values of these keys must be found in; `model` is special, its table depends on the family.
-RUN_TABLES = {"view": "views", "weights": "weights", "augment": "augments", "recipe": "recipes"}
+# Which table the values of these keys must be found in; `model` is special, its table depends on the family,
+# and so is `weights`, where what waits may name what waits.
+RUN_TABLES = {"view": "views", "augment": "augments", "recipe": "recipes"}
 EXPECTED = {
     "finite_number": "a finite number",
     "float_type": "a number",
@@ -31,7 +32,6 @@ EXPECTED = {
     "dict_type": "a mapping",
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
-    "union_tag_not_found": "a mapping with the key name",
     "string_pattern_mismatch": "a name of letters, digits and underscores",
 }
 
@@ -82,7 +82,8 @@ def check(data: Any, path: Path) -> Params:
         params = Params.model_validate(data)
     except ValidationError as error:
         _refuse([*_schema_problems(error, data, path), *problems])
-    _refuse(problems or list(_size_problems(params, path)))
+    _refuse(problems or list(_source_problems(params, path)))
+    _refuse([*_size_problems(params, path), *_normalisation_problems(params, path)])
     return params
 
 
@@ -173,6 +174,8 @@ def _expected(detail: ErrorDetails) -> str:
     if detail["type"] == "value_error":
         return detail["msg"].removeprefix("Value error, ")
     message = detail["msg"].removeprefix("Input should be ").removeprefix("List should have ")
+    if detail["type"] == "union_tag_not_found":
+        return f"a mapping with the key {detail['ctx']['discriminator'].strip(chr(39))}"
     if detail["type"].startswith(("greater_than", "less_than")):
         message = f"a number {message}"
     return EXPECTED.get(detail["type"], message.split(" after validation")[0])
@@ -245,17 +248,21 @@ def _table(data: Any, *keys: str) -> dict[str, Any]:
 def _reference_problems(data: dict[str, Any], path: Path) -> Iterator[LineupError]:
     for name, view in _table(data, "views").items():
         yield from _reference(f"views.{name}.dataset", view, "datasets", _table(data, "datasets"), path)
+    weights = _table(data, "weights")
+    ready = {"runs": weights, "waiting": {**weights, **_table(data, "waiting_weights")}}
     for section in ("runs", "waiting"):
         for name, run in _table(data, section).items():
             for key, table in RUN_TABLES.items():
                 yield from _reference(f"{section}.{name}.{key}", run, table, _table(data, table), path)
+            yield from _reference(f"{section}.{name}.weights", run, "weights", ready[section], path)
             family = run.get("family") if isinstance(run, dict) else None
             if isinstance(family, str) and family in _families():
                 models = _table(data, "models", family)
                 yield from _reference(f"{section}.{name}.model", run, f"models.{family}", models, path)
-    for name in _table(data, "runs").keys() & _table(data, "waiting").keys():
-        where = f"{path}: waiting.{name}"
-        yield LineupError(where, "also in runs", "a run in runs or in waiting", "remove one of the two")
+    for first, second in (("runs", "waiting"), ("weights", "waiting_weights")):
+        for name in _table(data, first).keys() & _table(data, second).keys():
+            where, expected = f"{path}: {second}.{name}", f"a name in {first} or in {second}"
+            yield LineupError(where, f"also in {first}", expected, "remove one of the two")
 
 
 @cache
@@ -309,6 +316,77 @@ def _task_problems(where: str, run: Run, params: Params) -> Iterator[LineupError
         if params.recipes[run.recipe].smoothing:
             found = f"recipes.{run.recipe}.smoothing of labels"
             yield LineupError(where, found, "none for reconstruction", "use a recipe with smoothing 0")
+
+
+def _source_problems(params: Params, path: Path) -> Iterator[LineupError]:
+    """Weights of another run: that run and seed must be there, it must not wait, nor wait for itself."""
+    for section, runs in (
+        ("weights", params.runs),
+        ("waiting_weights", {**params.runs, **params.waiting}),
+    ):
+        for name, weights in getattr(params, section).items():
+            if not isinstance(weights, RunWeights):
+                continue
+            where = f"{path}: {section}.{name}.needs"
+            if weights.run not in runs:
+                fix = (
+                    f"move these weights to waiting_weights, or `make start RUN={weights.run}`"
+                    if weights.run in params.waiting
+                    else nearest(weights.run, runs)
+                )
+                expected = "a run that does not wait" if section == "weights" else "a declared run"
+                yield LineupError(where, f"no run {weights.run!r}", expected, fix)
+            elif weights.seed not in runs[weights.run].seeds:
+                found = f"seed {weights.seed}"
+                yield LineupError(where, found, f"a seed of run {weights.run}", "choose another")
+            elif _starts_from_itself(params, weights):
+                found = f"run {weights.run} starts from itself"
+                yield LineupError(where, found, "a run that another one starts from", "choose other weights")
+
+
+def _starts_from_itself(params: Params, weights: RunWeights) -> bool:
+    """Whether the sources of `weights`, and theirs, come round to a run that was there before."""
+    runs, table = {**params.waiting, **params.runs}, {**params.waiting_weights, **params.weights}
+    seen: list[str] = []
+    source: object = weights
+    while isinstance(source, RunWeights) and source.run in runs:
+        if source.run in seen:
+            return True
+        seen.append(source.run)
+        source = table[runs[source.run].weights]
+    return False
+
+
+def _normalisation_problems(params: Params, path: Path) -> Iterator[LineupError]:
+    """Views that contradict the run whose weights are taken over.
+
+    All other weights have a record of their normalisation, which training compares.
+    """
+    for name, view in params.views.items():
+        if view.normalize == "imagenet" and view.color == "gray":
+            where, found = f"{path}: views.{name}.normalize", "imagenet for grey images"
+            yield LineupError(
+                where, found, "a normalisation for one channel", "use unit, symmetric or channel"
+            )
+    runs, table = {**params.waiting, **params.runs}, {**params.waiting_weights, **params.weights}
+    for section in ("runs", "waiting"):
+        for name, run in getattr(params, section).items():
+            weights = table[run.weights]
+            if isinstance(weights, RunWeights):
+                ours, theirs = run.view, runs[weights.run].view
+                if _normalise(params, ours) != _normalise(params, theirs):
+                    found = f"normalize {params.views[ours].normalize}, the weights of run {weights.run} have"
+                    found += f" {params.views[theirs].normalize}"
+                    where, fix = f"{path}: {section}.{name}.view", "give both views the same `normalize`"
+                    yield LineupError(
+                        where, found, "the normalisation that the weights were trained with", fix
+                    )
+
+
+def _normalise(params: Params, name: str) -> tuple[str, ...]:
+    """What decides how the view of that name normalises."""
+    view = params.views[name]
+    return (view.normalize, view.color, *([view.dataset] if view.normalize == "channel" else []))
 
 
 def _last_side(cnn: Cnn, size: int) -> int:

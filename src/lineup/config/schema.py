@@ -62,13 +62,67 @@ class View(Entry):
     size: Side
     validation: Annotated[float, Field(gt=0, le=0.5)]
     split_seed: Seed
-    normalize: Literal["unit", "symmetric", "channel"]
+    normalize: Literal["unit", "symmetric", "imagenet", "channel"]
 
 
-class Weights(Entry):
-    """What training starts from."""
+class NoWeights(Entry):
+    """Training starts from the random weights of its seed."""
 
     source: Literal["none"]
+    needs: Literal["data/params.valid"]
+
+
+class TimmWeights(Entry):
+    """Weights that timm has on the hub, as in resnet18.a1_in1k; revision: a branch or commit there."""
+
+    source: Literal["timm"]
+    needs: Literal["data/params.valid"]
+    model: str
+    revision: str
+
+
+def check_file(path: str) -> str:
+    """Refuse what is not a safetensors file, or is one that a stage makes."""
+    if not path.endswith(".safetensors") or path.startswith(("data/", "models/", "/")):
+        raise ValueError("a .safetensors file in this repository, outside data and models")
+    return path
+
+
+PerChannel = Annotated[list[NotNegative], Field(min_length=1, max_length=3)]
+
+
+class FileWeights(Entry):
+    """The file `needs`; mean and std of its images' normalisation, one a channel on the scale 0 to 255."""
+
+    source: Literal["file"]
+    needs: Annotated[str, AfterValidator(check_file)]
+    architecture: str
+    mean: PerChannel
+    std: Annotated[list[Positive], Field(min_length=1, max_length=3)]
+    licence: str
+
+
+def check_models(folder: str) -> str:
+    """Refuse what is not the folder of a run's models."""
+    if not re.fullmatch(r"models/\w+", folder):
+        raise ValueError("models/ and the name of a run")
+    return folder
+
+
+class RunWeights(Entry):
+    """Weights that another run has produced, from one of its seeds."""
+
+    source: Literal["run"]
+    needs: Annotated[str, AfterValidator(check_models)]
+    seed: Seed
+
+    @property
+    def run(self) -> str:
+        """The name of that run."""
+        return self.needs.removeprefix("models/")
+
+
+Weights = Annotated[NoWeights | TimmWeights | FileWeights | RunWeights, Field(discriminator="source")]
 
 
 def check_layers(layers: list[str]) -> list[str]:
@@ -106,11 +160,15 @@ def check_options(options: dict[str, JsonValue]) -> dict[str, JsonValue]:
 
 
 class Timm(Entry):
-    """models.timm.<name>: any model of timm, given `options`; enlarges images to `input_size` unless null."""
+    """models.timm.<name>: any model of timm, given `options`; enlarges images to `input_size` unless null.
+
+    head: timm's own (linear), one dense layer on the mean of the features (pooled), or report C's two.
+    """
 
     arch: str
     stem: Literal["standard", "cifar"]
     input_size: Side | None
+    head: Literal["linear", "pooled", "conv_relu", "conv_tanh"]
     dropout: BelowOne
     options: Annotated[dict[str, JsonValue], AfterValidator(check_options)]
 
@@ -283,6 +341,7 @@ class Params(Entry):
     datasets: dict[Name, Dataset]
     views: dict[Name, View]
     weights: dict[Name, Weights]
+    waiting_weights: dict[Name, Weights]
     models: Models
     augments: dict[Name, Augment]
     recipes: dict[Name, Recipe]

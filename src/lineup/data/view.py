@@ -13,10 +13,12 @@ from lineup.data.records import Records
 from lineup.data.split import hold_out
 
 Color = Literal["rgb", "gray"]
-Normalization = Literal["unit", "symmetric", "channel"]
+Normalization = Literal["unit", "symmetric", "imagenet", "channel"]
 Statistics = tuple[tuple[float, ...], tuple[float, ...]]
 
 LUMA = (299, 587, 114)  # ITU-R BT.601, in thousandths
+# Of ImageNet's train images on the scale 0 to 255, as torchvision and timm give them: red, green, blue.
+IMAGENET: Statistics = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 BATCH = 1000  # images resized at a time; bounds the memory of their float copies
 
 
@@ -118,6 +120,7 @@ def _scale(normalize: Normalization, statistics: Statistics) -> Statistics:
     fixed: dict[str, Statistics] = {
         "unit": ((0.0,) * channels, (255.0,) * channels),
         "symmetric": ((127.5,) * channels, (127.5,) * channels),
+        "imagenet": IMAGENET,
         "channel": statistics,
     }
     return fixed[normalize]

@@ -7,6 +7,7 @@ from torch import nn, optim
 
 from lineup.errors import LineupError
 from lineup.models import PixelModel
+from lineup.training.names import find_head, find_layers, is_within
 
 NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
@@ -16,7 +17,10 @@ class Freezer:
 
     def __init__(self, model: PixelModel) -> None:
         self.model = model
-        self.dropout = {module: module.p for module in model.modules() if isinstance(module, nn.Dropout)}
+        head = find_head(model.net)[1]
+        # Networks made of blocks have dropout of other kinds inside, which a report's one rate is not about.
+        place = head if hasattr(head, "stands_for") else model
+        self.dropout = {module: module.p for module in place.modules() if isinstance(module, nn.Dropout)}
 
     def start(self, phase: Mapping[str, Any]) -> None:
         """Get the model ready for `phase`: what is trainable, and its dropout where the phase names one."""
@@ -30,7 +34,7 @@ class Freezer:
         Rates in between form a geometric series (discriminative fine-tuning: Howard and Ruder 2018).
         """
         if "first_rate" in phase:
-            layers = [layer for _, layer in _layers(self.model.net)]
+            layers = find_layers(self.model.net).values()
             optimizer.param_groups = list(spread(optimizer.param_groups, layers, phase["first_rate"]))
 
     def hold_statistics(self) -> None:
@@ -45,9 +49,9 @@ def set_trainable(model: PixelModel, trainable: str | float) -> None:
 
     Layers are the modules that hold parameters themselves, in the order in which the network defines them.
     """
-    names, layers = zip(*_layers(model.net), strict=True)
-    first = _first_trainable(list(names), trainable)
-    for index, layer in enumerate(layers):
+    layers = find_layers(model.net)
+    first = _first_trainable(list(layers), find_head(model.net)[0], trainable)
+    for index, layer in enumerate(layers.values()):
         for parameter in layer.parameters(recurse=False):
             parameter.requires_grad_(index >= first)
 
@@ -67,21 +71,14 @@ def spread(
                 yield {**group, "params": chosen, "lr": group["lr"] * share}
 
 
-def _layers(net: nn.Module) -> list[tuple[str, nn.Module]]:
-    return [
-        (name, module) for name, module in net.named_modules() if any(True for _ in module.parameters(False))
-    ]
-
-
-def _first_trainable(names: list[str], trainable: str | float) -> int:
+def _first_trainable(names: list[str], head: str, trainable: str | float) -> int:
     if trainable == "all":
         return 0
-    if trainable == "head":
-        return len(names) - 1
     if isinstance(trainable, float | int):
         return min(round(len(names) * (1 - trainable)), len(names) - 1)
+    place = head if trainable == "head" else trainable
     for index, name in enumerate(names):
-        if name == trainable or name.startswith(f"{trainable}."):
+        if is_within(name, [place]):
             return index
     raise LineupError(
         "trainable",

@@ -1,0 +1,78 @@
+"""The declared transfer runs: the layers they name, and what is trained in each phase."""
+
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from lineup.config.params import load
+from lineup.models import PixelModel, count_parameters, rebuild
+from lineup.training.fit import list_phases
+from lineup.training.freeze import set_trainable
+
+PARAMS = load()
+RUNS = {name: run for name, run in {**PARAMS.runs, **PARAMS.waiting}.items() if run.family == "timm"}
+
+# Trainable parameters as Keras counts those of its network without top, from the layer of that index on: its
+# layers were listed with weights=None, where EfficientNet-B0 has one layer less than the reports' 238.
+HEAD = {"mobilenetv2_96": 12_810, "efficientnet_224": 12_810, "mobilenetv3_224": 5_770, "vgg16": 5_130}
+FROM = {
+    ("efficientnet_224", "blocks.5.1.conv_dw"): 2_669_760,  # 180 of 238: block6b_dwconv
+    ("efficientnet_224", "blocks.5.1.conv_pwl"): 2_526_864,  # last 50 of 238: block6b_project_conv
+    ("efficientnet_224", "blocks.5.2.se.conv_reduce"): 2_050_704,  # 200 of 238: block6c_se_reduce
+    ("mobilenetv3_224", "blocks.3.1.se.conv_reduce"): 755_200,  # 100 of 157
+    ("mobilenetv2_96", "blocks.4.1.conv_dw"): 1_861_440,  # 100 of 154: block_11_depthwise
+    ("vgg16", "features.24"): 7_079_424,  # last 4 of 19: block5_conv1
+}
+
+
+def make(model: str, classes: int = 10) -> PixelModel:
+    scale = {"mean": (0.0,) * 3, "std": (255.0,) * 3}
+    spec = PARAMS.models["timm"][model].model_dump()
+    facts = {"family": "timm", "spec": spec, "classes": list(range(classes)), "channels": 3, "size": 32}
+    with torch.device("meta"):
+        return rebuild({**facts, **scale})
+
+
+@pytest.mark.parametrize(("place", "count"), FROM.items(), ids=map(" ".join, FROM))
+def test_layers_named_by_keras_index_train_what_keras_trains(place: tuple[str, str], count: int) -> None:
+    model = make(place[0])
+    set_trainable(model, place[1])
+    assert count_parameters(model)[1] == count + HEAD[place[0]]
+
+
+def test_report_ds_frozen_mobilenetv2_has_its_parameters() -> None:
+    model = make("mobilenetv2_96")
+    set_trainable(model, "head")
+    assert count_parameters(model) == (2_270_794, 12_810)
+
+
+@pytest.mark.parametrize("arch", ["c3", "c4"])
+def test_the_head_is_trained_as_a_whole(arch: str) -> None:
+    model = make(arch)
+    set_trainable(model, "head")
+    assert count_parameters(model)[1] == 1_474_688 + 73_792 + 8_320 + 1_290
+
+
+def list_named() -> Iterator[tuple[str, str]]:
+    for run in RUNS.values():
+        for phase in list_phases(PARAMS.recipes[run.recipe].model_dump()):
+            if isinstance(phase["trainable"], str):
+                yield run.model, phase["trainable"]
+
+
+@pytest.mark.parametrize(("model", "trainable"), sorted(set(list_named())))
+def test_every_layer_that_a_run_names_is_there(model: str, trainable: str) -> None:
+    set_trainable(make(model), trainable)
+
+
+@pytest.mark.parametrize("run", RUNS)
+def test_a_run_can_start_from_what_it_names(run: str) -> None:
+    """A source of the same architecture and normalisation; on the hub, one that can take its place."""
+    entry, table = RUNS[run], {**PARAMS.weights, **PARAMS.waiting_weights}
+    weights, arch = table[entry.weights], PARAMS.models["timm"][entry.model].arch
+    if weights.source == "run":
+        assert PARAMS.models["timm"][RUNS[weights.run].model].arch == arch
+        other = table[entry.weights.replace("cifar100_", "imagenet_")]
+        assert other.source == "timm"
+        assert other.model.partition(".")[0] == arch
