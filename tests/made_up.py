@@ -39,6 +39,7 @@ def declare(runs: Mapping[str, tuple[str | None, list[int]]], waiting: Mapping[s
     data = YAML(typ="safe", pure=True).load(ROOT / "tests/tiny.yaml")
     example = data["runs"]["dense"]
     data["models"]["autoencoder"] = {"small": {"filters": [4, 8], "bottleneck": 8, "batch_norm": False}}
+    data["waiting_weights"] = {}
     data["runs"] = {name: example | {"row": row, "seeds": seeds} for name, (row, seeds) in runs.items()}
     for name in set(AUTOENCODERS) & set(runs):
         data["runs"][name] |= {"task": "reconstruction", "family": "autoencoder", "model": "small"}

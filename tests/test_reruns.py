@@ -1,12 +1,14 @@
 """What DVC reruns after a change, and what it does not: a real pipeline, driven in temporary folders."""
 
 import csv
+import json
 import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pipeline import ROOT, TINY, Pipeline, list_stages
@@ -33,6 +35,11 @@ def evaluate(*runs: str) -> set[str]:
 def read_table(pipeline: Pipeline) -> dict[str, str]:
     with pipeline.path("metrics/comparison.csv").open(newline="") as file:
         return {row["run"]: row["status"] for row in csv.DictReader(file) if row["run"]}
+
+
+def read_record(pipeline: Pipeline) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads(pipeline.path("data/weights/handed.json").read_text())
+    return record
 
 
 def test_without_a_change_nothing_runs(pipeline: Pipeline) -> None:
@@ -92,11 +99,16 @@ def test_a_new_run_reaches_itself_and_the_comparison(pipeline: Pipeline) -> None
 
 
 def test_a_waiting_run_is_started_by_one_command(pipeline: Pipeline) -> None:
-    assert read_table(pipeline)["later"] == "not run yet"
-    started = pipeline.call(sys.executable, str(ROOT / "tools/start.py"), "later")
+    assert read_table(pipeline)["tuned"] == "not run yet"
+    started = pipeline.call(sys.executable, str(ROOT / "tools/start.py"), "tuned")
     done = pipeline.call(*started.stdout.split())
-    assert list_stages(done.stdout) == ["validate", "train@later", "evaluate@later", "compare"], done.stderr
-    assert read_table(pipeline) == dict.fromkeys([*RUNS, "later"], "measured")
+    steps = ["validate", "weights@handed", "train@tuned", "evaluate@tuned", "compare"]
+    assert list_stages(done.stdout) == steps, done.stderr
+    # It starts from what run dense has produced, so that a change there reaches it.
+    assert read_record(pipeline)["origin"] == {"run": "dense", "seed": 0}
+    dependencies = [dep.def_path for dep in pipeline.stages()["weights@handed"].deps]
+    assert "models/dense" in dependencies
+    assert read_table(pipeline) == {**dict.fromkeys([*RUNS, "tuned"], "measured"), "later": "not run yet"}
 
 
 def test_a_removed_run_leaves_the_comparison(pipeline: Pipeline) -> None:
@@ -107,7 +119,7 @@ def test_a_removed_run_leaves_the_comparison(pipeline: Pipeline) -> None:
     )
     assert pipeline.repro() == ["validate", "compare"]
     left = dict.fromkeys(("dense", "long", "coder"), "measured")
-    assert read_table(pipeline) == {**left, "later": "not run yet"}
+    assert read_table(pipeline) == {**left, **dict.fromkeys(("later", "tuned"), "not run yet")}
 
 
 def test_a_new_seed_keeps_the_others(pipeline: Pipeline) -> None:
