@@ -20,7 +20,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
         pipeline = Pipeline(folder / "finished")
         if not pipeline.path("dvc.lock").exists():
             pipeline.lay_out(TINY)
-            pipeline.repro()
+            pipeline.run_at_once()
     return pipeline
 
 

@@ -5,8 +5,10 @@ import hashlib
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
+from graphlib import TopologicalSorter
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,13 @@ from dvc.stage import PipelineStage
 from workspace import lay_out
 
 ROOT = Path(__file__).parents[1]
+# Stages by name on stdin, all in one process, so that PyTorch is imported once.
+RUN_STAGES = """
+import runpy, sys
+for line in sys.stdin.read().split():
+    stage, _, key = line.partition("@")
+    runpy.run_path(f"stages/{stage}.py")["main"](*[key] if key else [])
+"""
 TINY = ROOT / "tests/tiny.yaml"
 SECONDS = 300
 
@@ -56,6 +65,20 @@ class Pipeline:
         done = self.call("dvc", "repro", *targets)
         assert done.returncode == 0, done.stdout + done.stderr
         return list_stages(done.stdout)
+
+    def run_at_once(self) -> None:
+        """Run every stage after those that it needs, as `dvc repro` would, in a fraction of its time."""
+        with self._open() as repo:
+            graph = repo.index.graph
+            needed = {stage.addressing: {each.addressing for each in graph[stage]} for stage in graph}
+        done = subprocess.run(
+            [sys.executable, "-c", RUN_STAGES], input="\n".join(TopologicalSorter(needed).static_order()),
+            cwd=self.folder, env={**self.environment(), "PYTHONPATH": "src"}, capture_output=True, text=True,
+            check=False, timeout=SECONDS,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        kept = self.call("dvc", "commit", "--force")
+        assert kept.returncode == 0, kept.stderr
 
     def stale(self) -> set[str]:
         """The stages that `dvc status` finds changed, those behind them left out."""

@@ -26,6 +26,7 @@ augments: {}
 recipes: {}
 runs: {}
 waiting: {}
+waiting_weights: {}
 """
 
 

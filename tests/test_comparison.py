@@ -1,5 +1,7 @@
+import io
 import json
 import math
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +32,17 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(scope="module")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project after compare, and in the file `said` what that has printed. Not to be changed."""
+    folder, said = tmp_path_factory.mktemp("compared"), io.StringIO()
+    make_project(folder)
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(said):
+        compare(folder, patch)
+    (folder / "said").write_text(said.getvalue())
+    return folder
+
+
 # --- the table ---------------------------------------------------------------------------------------------
 
 
@@ -44,10 +57,8 @@ def test_columns_begin_with_the_promised_ones() -> None:
     assert {"task", "protocol", "val_mse", "test_ssim", "probe_test_accuracy"} < set(COLUMNS)
 
 
-def test_measured_by_task_then_waiting_then_rows_without_a_run(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = compare(project, monkeypatch)
+def test_measured_by_task_then_waiting_then_rows_without_a_run(compared: Path) -> None:
+    rows = read_csv(compared / "metrics/comparison.csv")
     measured = ["resnet18_e1", "d3_fp32", "d3", "own", "b1", "cae_wide", "cae"]
     assert [row["run"] for row in rows[:9]] == [*measured, "swin", "vgg16"]
     assert [row["task"] for row in rows[:7]] == ["classification"] * 5 + ["reconstruction"] * 2
@@ -56,11 +67,11 @@ def test_measured_by_task_then_waiting_then_rows_without_a_run(
     undeclared = [row["row"] for row in rows[9:]]
     assert "A1" in undeclared
     assert not {"D3", "E1", "B1", "A6", "A8", "A9", "B12"} & set(undeclared)
-    assert json.loads((project / "metrics/comparison.json").read_text())[0]["run"] == "resnet18_e1"
+    assert json.loads((compared / "metrics/comparison.json").read_text())[0]["run"] == "resnet18_e1"
 
 
-def test_a_task_leaves_the_columns_of_others_empty(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    rows = {row["run"]: row for row in compare(project, monkeypatch)}
+def test_a_task_leaves_the_columns_of_others_empty(compared: Path) -> None:
+    rows = {row["run"]: row for row in read_csv(compared / "metrics/comparison.csv")}
     assert (rows["cae_wide"]["val_mse"], rows["cae_wide"]["test_psnr"]) == ("0.0007", "30.9")
     assert rows["cae_wide"]["val_accuracy"] == rows["cae_wide"]["test_low"] == ""
     assert rows["d3"]["val_mse"] == rows["d3"]["probe_test_accuracy"] == ""
@@ -72,10 +83,8 @@ def test_a_task_leaves_the_columns_of_others_empty(project: Path, monkeypatch: p
     )
 
 
-def test_claims_stand_beside_the_figure_they_are_about(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = {row["run"]: row for row in compare(project, monkeypatch)}
+def test_claims_stand_beside_the_figure_they_are_about(compared: Path) -> None:
+    rows = {row["run"]: row for row in read_csv(compared / "metrics/comparison.csv")}
     assert (rows["d3"]["claimed_metric"], rows["d3"]["claimed"]) == ("test_accuracy", "0.6709")
     assert float(rows["d3"]["difference"]) == pytest.approx(0.736 - 0.6709)
     assert float(rows["b1"]["difference"]) == pytest.approx(0.61 - 0.5747)
@@ -154,15 +163,18 @@ def test_damaged_results_are_refused(project: Path, monkeypatch: pytest.MonkeyPa
 # --- which differences are real -----------------------------------------------------------------------------
 
 
-def test_runs_that_cannot_be_told_apart_share_a_rank(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    ranks = {row["run"]: row["rank"] for row in compare(project, monkeypatch) if row["status"] == "measured"}
+def test_runs_that_cannot_be_told_apart_share_a_rank(compared: Path) -> None:
+    ranks = {
+        row["run"]: row["rank"]
+        for row in read_csv(compared / "metrics/comparison.csv")
+        if row["status"] == "measured"
+    }
     assert (ranks["resnet18_e1"], ranks["d3"], ranks["d3_fp32"], ranks["b1"]) == ("1", "2", "2", "5")
     assert (ranks["cae_wide"], ranks["cae"]) == ("1", "2")
 
 
-def test_every_two_runs_of_a_task_are_tested(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compare(project, monkeypatch)
-    rows = {(row["run"], row["other"]): row for row in read_csv(project / "metrics/significance.csv")}
+def test_every_two_runs_of_a_task_are_tested(compared: Path) -> None:
+    rows = {(row["run"], row["other"]): row for row in read_csv(compared / "metrics/significance.csv")}
     assert len(rows) == 5 * 4 / 2 + 1
     best, tied = rows["resnet18_e1", "b1"], rows["d3_fp32", "d3"]
     assert (best["task"], best["dataset"], best["images"]) == ("classification", "digits", "300")
@@ -195,11 +207,8 @@ def test_runs_on_another_dataset_are_never_compared(project: Path, monkeypatch: 
     assert "d3" not in {row[key] for row in tested for key in ("run", "other")}
 
 
-def test_who_wins_is_told_in_plain_words(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    compare(project, monkeypatch)
-    told = " ".join(capsys.readouterr().out.split())
+def test_who_wins_is_told_in_plain_words(compared: Path) -> None:
+    told = " ".join((compared / "said").read_text().split())
     assert "resnet18_e1 wins, chosen on validation. Its test accuracy is 14.67 points above that of" in told
     assert ": real (p below 0.0001). resnet18_e1 can be told apart from every other run." in told
     assert "Between the first two, this test finds " in told
@@ -207,16 +216,14 @@ def test_who_wins_is_told_in_plain_words(
     assert "Its test MSE is 0.000382 below that of the next, cae (95 % interval -0.00040" in told
     assert "Test was opened for 10 trained models, to choose none. Of its 300 images train has 1" in told
     assert ", and 2 nearly: without them resnet18_e1 has 0.8" in told
-    text = " ".join((project / "metrics/comparison.md").read_text().split())
+    text = " ".join((compared / "metrics/comparison.md").read_text().split())
     assert "resnet18_e1 can be told apart from every other run." in text
 
 
-def test_duplicates_are_left_out_of_the_figure_beside_the_plain_one(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    rows = {row["run"]: row for row in compare(project, monkeypatch)}
+def test_duplicates_are_left_out_of_the_figure_beside_the_plain_one(compared: Path) -> None:
+    rows = {row["run"]: row for row in read_csv(compared / "metrics/comparison.csv")}
     for run in ("b1", "cae_wide"):
-        values = read_outcomes(project / f"metrics/outcomes/{run}.safetensors").values.mean(0)
+        values = read_outcomes(compared / f"metrics/outcomes/{run}.safetensors").values.mean(0)
         expected = (values.sum() - values[[1, 4, 7]].sum()) / 297
         assert float(rows[run]["test_unique"]) == pytest.approx(expected, abs=1e-7)
         assert expected != pytest.approx(values.mean(), abs=1e-7)
@@ -248,11 +255,8 @@ def test_a_run_alone_has_won_nothing(
 # --- learning curves ---------------------------------------------------------------------------------------
 
 
-def test_curves_are_means_over_seeds_as_far_as_all_have_come(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compare(project, monkeypatch)
-    lines = read_csv(project / "plots/comparison/classification_curves.csv")
+def test_curves_are_means_over_seeds_as_far_as_all_have_come(compared: Path) -> None:
+    lines = read_csv(compared / "plots/comparison/classification_curves.csv")
     assert list(lines[0]) == ["run", "split", "epoch", "accuracy", "loss"]
     rows = [row for row in lines if row["run"] == "d3" and row["split"] == "validation"]
     # The three seeds reach epochs 10, 9 and 8.
@@ -260,9 +264,8 @@ def test_curves_are_means_over_seeds_as_far_as_all_have_come(
     assert float(rows[0]["accuracy"]) == pytest.approx(0.74 - 0.4 * math.exp(-1 / 3) + 0.004, abs=1e-6)
 
 
-def test_curves_of_a_task_have_its_quantities(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compare(project, monkeypatch)
-    rows = read_csv(project / "plots/comparison/reconstruction_curves.csv")
+def test_curves_of_a_task_have_its_quantities(compared: Path) -> None:
+    rows = read_csv(compared / "plots/comparison/reconstruction_curves.csv")
     assert list(rows[0]) == ["run", "split", "epoch", "loss", "psnr"]
     assert {row["run"] for row in rows} == {"cae", "cae_wide"}
     loss = float(learn(0, 0.0011, autoencoder=True)[0].split(",")[5])
@@ -277,11 +280,8 @@ def test_epochs_in_common_are_those_of_the_seed_that_stopped_first() -> None:
 # --- what people read --------------------------------------------------------------------------------------
 
 
-def test_terminal_shows_runs_in_100_columns_and_the_report(
-    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    compare(project, monkeypatch)
-    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+def test_terminal_shows_runs_in_100_columns_and_the_report(compared: Path) -> None:
+    lines = [" ".join(line.split()) for line in (compared / "said").read_text().splitlines()]
     assert max(map(len, lines)) <= 100
     assert any(line.startswith("1 resnet18_e1 E1 0.8900 0.8860 ±0.0090") for line in lines)
     assert any(line.startswith("1 cae_wide A8 0.000700 0.000710 30.90 0.5234") for line in lines)
@@ -309,11 +309,8 @@ def test_terminal_cuts_nothing_but_long_names(
     assert claim.endswith(" departures resnet18_with_a_name_…")
 
 
-def test_markdown_has_a_table_a_task_and_one_of_claims(
-    project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    compare(project, monkeypatch)
-    text = (project / "metrics/comparison.md").read_text()
+def test_markdown_has_a_table_a_task_and_one_of_claims(compared: Path) -> None:
+    text = (compared / "metrics/comparison.md").read_text()
     tables = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
     # Row D3 has two runs: its claim stands there twice.
     assert [len(table) - 2 for table in tables] == [5, 2, 42 + 1]

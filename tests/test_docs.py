@@ -2,8 +2,6 @@
 
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +13,6 @@ from ruamel.yaml import YAML
 
 PAGES = sorted((ROOT / "docs").glob("*.md"))
 RUNS = {"wide", "templates", "negative"}
-# All stages in one process: PyTorch is imported once.
-STAGES = """
-import runpy, sys
-for line in sys.stdin.read().split():
-    stage, _, key = line.partition("@")
-    runpy.run_path(f"stages/{stage}.py")["main"](*[key] if key else [])
-"""
 
 
 @dataclass(frozen=True)
@@ -97,15 +88,8 @@ def applied(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
 
 
 def test_what_is_added_is_trained_and_compared(applied: Pipeline) -> None:
-    names = set(applied.stages())
-    assert {f"train@{run}" for run in RUNS} <= names
-    order = ("validate", "download", "preprocess", "weights", "train", "evaluate", "compare")
-    stages = [name for kind in order for name in sorted(names) if name.partition("@")[0] == kind]
-    done = subprocess.run(
-        [sys.executable, "-c", STAGES], cwd=applied.folder, input="\n".join(stages),
-        env={**applied.environment(), "PYTHONPATH": "src"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
+    assert {f"train@{run}" for run in RUNS} <= set(applied.stages())
+    applied.run_at_once()
     table = applied.path("metrics/comparison.md").read_text()
     assert "| Worst F1 |" in table
     for run in RUNS:

@@ -149,7 +149,8 @@ def _format_table(heads: Sequence[str], rows: Iterator[list[str]], texts: Sequen
 
 def _shorten_claim(row: Row) -> list[str]:
     departures = len(row["protocol"].split("; "))
-    kept = row["protocol"] if row["protocol"] in (MET, NOTHING_FIXED) else f"{departures} departures"
+    counted = "1 departure" if departures == 1 else f"{departures} departures"
+    kept = row["protocol"] if row["protocol"] in (MET, NOTHING_FIXED) else counted
     return [row["row"], name_metric(row["metric"]), format_claimed(row), *format_ours(row), kept, row["run"]]
 
 
