@@ -19,12 +19,24 @@ from dvc.stage import PipelineStage
 from workspace import lay_out
 
 ROOT = Path(__file__).parents[1]
-# Stages by name on stdin, all in one process, so that PyTorch is imported once.
+# Stages by name on stdin, each in a process of its own: a training is known by the modules that its process has
+# loaded. But libraries, which take most of a small stage's time, are imported once.
 RUN_STAGES = """
-import runpy, sys
+import os, runpy, sys, traceback
+import matplotlib.figure, scipy.stats, sklearn.metrics, torch._dynamo
 for line in sys.stdin.read().split():
     stage, _, key = line.partition("@")
-    runpy.run_path(f"stages/{stage}.py")["main"](*[key] if key else [])
+    child = os.fork()
+    if not child:
+        try:
+            runpy.run_path(f"stages/{stage}.py")["main"](*[key] if key else [])
+        except BaseException:
+            traceback.print_exc()
+            os._exit(1)
+        sys.stdout.flush()
+        os._exit(0)
+    if os.waitpid(child, 0)[1]:
+        sys.exit(f"{line} failed")
 """
 TINY = ROOT / "tests/tiny.yaml"
 SECONDS = 300
