@@ -19,8 +19,8 @@ from dvc.stage import PipelineStage
 from workspace import lay_out
 
 ROOT = Path(__file__).parents[1]
-# Stages by name on stdin, each in a process of its own: a training is known by the modules that its process has
-# loaded. But libraries, which take most of a small stage's time, are imported once.
+# Stages by name on stdin, each in a process of its own: a training is known by the modules that its process
+# has loaded. But libraries, which take most of a small stage's time, are imported once.
 RUN_STAGES = """
 import os, runpy, sys, traceback
 import matplotlib.figure, scipy.stats, sklearn.metrics, torch._dynamo
