@@ -132,4 +132,5 @@ def test_compare_shows_the_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     rows = {row["run"]: row["alarm"] for row in compare(tmp_path, monkeypatch)}
     alarm = "seed 0: 100.0% of the answers are class 3"
     assert {run: found for run, found in rows.items() if found} == {"b1": alarm}
-    assert f"ALARM, learned nothing: b1 ({alarm})." in (tmp_path / "metrics/comparison.md").read_text()
+    for page in ("metrics/comparison.md", "plots/report.html"):
+        assert f"ALARM, learned nothing: b1 ({alarm})." in (tmp_path / page).read_text()

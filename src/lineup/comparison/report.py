@@ -21,6 +21,7 @@ from lineup.comparison.tasks import TASKS
 from lineup.comparison.texts import (
     DELIBERATE,
     Verdict,
+    describe_alarms,
     describe_waiting,
     format_claimed,
     format_ours,
@@ -76,6 +77,7 @@ def format_report(
     return page.get_template("report.html").render(
         measured=measured,
         tasks=[part for part in parts if part["rows"]],
+        alarms=describe_alarms(table),
         waiting=describe_waiting(table),
         headlines=select_headlines(reproductions),
         reproductions=reproductions,
