@@ -16,7 +16,7 @@ from lineup.comparison import reproductions, significance
 from lineup.comparison.curves import average_curves, format_curves
 from lineup.comparison.duplicates import read_shared, score_unique
 from lineup.comparison.entry import Entry
-from lineup.comparison.pictures import draw_accuracy, draw_cost, write_png
+from lineup.comparison.pictures import draw_accuracy, draw_cost
 from lineup.comparison.protocols import resolve_protocols
 from lineup.comparison.report import format_report
 from lineup.comparison.results import read_pictures, read_results
@@ -28,6 +28,7 @@ from lineup.config.params import load, parse, read
 from lineup.config.schema import Params, Run
 from lineup.console import stage
 from lineup.files import write_text
+from lineup.pictures import save_figure
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
 PROTOCOLS = Path("protocols.yaml")
@@ -59,8 +60,8 @@ def main() -> None:
         curves = average_curves({run: results[run] for run in runs if runs[run].task == name}, task)
         write_text(PLOTS / f"comparison/{name}_curves.csv", format_curves(curves, task))
     classifiers = select_measured(table, "classification")
-    write_png(draw_accuracy(classifiers), PLOTS / "comparison/accuracy.png")
-    write_png(draw_cost(classifiers), PLOTS / "comparison/cost.png")
+    save_figure(draw_accuracy(classifiers), PLOTS / "comparison/accuracy.png")
+    save_figure(draw_cost(classifiers), PLOTS / "comparison/cost.png")
     samples = {name: png for name, png in read_pictures(PLOTS / "samples").items() if name in params.views}
     write_text(PLOTS / "report.html", format_report(table, claimed, results, samples, contests, verdicts))
     console = Console(width=100)

@@ -20,10 +20,11 @@ from lineup.comparison.figures import (
     is_smaller_better,
     name_metric,
 )
-from lineup.comparison.pictures import draw_accuracy, draw_cost, find_front, write_png
+from lineup.comparison.pictures import draw_accuracy, draw_cost, find_front
 from lineup.comparison.table import COLUMNS
 from lineup.errors import LineupError
 from lineup.evaluation.outcomes import read_outcomes
+from lineup.pictures import save_figure
 
 
 @pytest.fixture
@@ -379,7 +380,7 @@ def label_boxes(figure: Figure) -> list[Any]:
 def test_pictures_of_no_run_and_of_one_are_drawn(tmp_path: Path) -> None:
     for name, table in {"none": [], "one": [point("a", 1, 1.0)]}.items():
         for draw in (draw_accuracy, draw_cost):
-            write_png(draw(table), tmp_path / f"{name}.png")
+            save_figure(draw(table), tmp_path / f"{name}.png")
             with Image.open(tmp_path / f"{name}.png") as picture:
                 picture.load()
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import matplotlib as mpl
 from matplotlib.axes import Axes
-from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from pydantic import JsonValue
 
 from lineup.comparison.pictures import INK, STYLE
+from lineup.pictures import new_figure
 from sweep.plan import Sweep
 from sweep.results import Row, choose, shorten
 
@@ -29,8 +29,7 @@ BESIDE: dict[str, Any] = {
 def draw(name: str, sweep: Sweep, rows: Sequence[Row]) -> Figure:
     """Draw the validation figure of every finished row, the best one marked."""
     with mpl.rc_context(STYLE):
-        figure = Figure(figsize=(max(2 + 1.5 * len(sweep.varied), 6.5), 4.5), layout="constrained")
-        FigureCanvasAgg(figure)
+        figure = new_figure(max(2 + 1.5 * len(sweep.varied), 6.5), 4.5)
         axes = figure.subplots()
         if len(sweep.varied) == 2:
             _draw_heatmap(axes, sweep, rows)

@@ -11,11 +11,11 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from lineup.comparison.pictures import write_png
 from lineup.config.params import check, parse, read
 from lineup.console import stage
 from lineup.errors import LineupError
 from lineup.files import write_text
+from lineup.pictures import save_figure
 from sweep import queue
 from sweep.identity import git, identify, identify_revision, list_code, refuse_uncommitted
 from sweep.picture import draw
@@ -176,7 +176,7 @@ class Running:
         """Write the table and the picture, and print what was chosen."""
         write_text(METRICS / f"{self._name}.csv", format_csv(self._sweep, rows))
         write_text(METRICS / f"{self._name}.md", format_markdown(self._name, self._sweep, rows))
-        write_png(draw(self._name, self._sweep, rows), PLOTS / f"{self._name}.png")
+        save_figure(draw(self._name, self._sweep, rows), PLOTS / f"{self._name}.png")
         print(f"table: {METRICS / self._name}.csv and .md, picture: {PLOTS / self._name}.png")
         best = choose(self._sweep, rows)
         if best and best.result:

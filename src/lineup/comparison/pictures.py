@@ -3,7 +3,6 @@
 import io
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import matplotlib as mpl
@@ -18,7 +17,7 @@ from matplotlib.transforms import Bbox
 
 from lineup.comparison.figures import format_figure, name_metric
 from lineup.comparison.task import Row
-from lineup.files import write_atomic
+from lineup.pictures import new_figure
 
 # One colour for everything that is ink, so that the report can replace it by the page's own.
 INK = "#24292f"
@@ -68,7 +67,7 @@ def draw_error(rows: Sequence[Row]) -> Figure:
 
 def _draw_bars(rows: Sequence[Row], quantity: str, label: str) -> tuple[Figure, Axes]:
     """A bar a row for `quantity` on test, its number behind it, and a mark for what a report claims."""
-    figure = _new_figure(8, 1.3 + 0.34 * max(len(rows), 1))
+    figure = new_figure(8, 1.3 + 0.34 * max(len(rows), 1))
     axes, metric = figure.subplots(), f"test_{quantity}"
     for place, row in enumerate(rows):
         value, claim = row[metric], _find_claim(row, quantity)
@@ -98,7 +97,7 @@ def _find_claim(row: Row, quantity: str) -> float:
 def draw_cost(rows: Sequence[Row]) -> Figure:
     """Draw test accuracy against latency of one image; the line joins runs that none beats in both."""
     with mpl.rc_context(STYLE):
-        figure = _new_figure(8, 5)
+        figure = new_figure(8, 5)
         axes = figure.subplots()
         front = find_front(rows)
         axes.plot(
@@ -132,7 +131,7 @@ def draw_overlay(curves: Sequence[Row], quantity: str, title: str) -> Figure:
     runs = list(dict.fromkeys(row["run"] for row in curves))
     colors = mpl.colormaps["tab10"].colors  # type: ignore[attr-defined]
     with mpl.rc_context(STYLE):
-        figure = _new_figure(8, 4.3 + 0.2 * (len(runs) // 5))
+        figure = new_figure(8, 4.3 + 0.2 * (len(runs) // 5))
         axes = figure.subplots()
         for place, run in enumerate(runs):
             rows = [row for row in curves if (row["run"], row["split"]) == (run, "validation")]
@@ -146,7 +145,7 @@ def draw_overlay(curves: Sequence[Row], quantity: str, title: str) -> Figure:
 def draw_run(curves: Sequence[Row], titles: Mapping[str, str]) -> Figure:
     """Draw the quantities of one run side by side by epoch: validation as a line, train dashed."""
     with mpl.rc_context(STYLE):
-        figure = _new_figure(8, 2.7)
+        figure = new_figure(8, 2.7)
         for axes, (quantity, title) in zip(figure.subplots(1, len(titles)), titles.items(), strict=True):
             for split, style, color in (("validation", "-", BAR), ("train", "--", CLAIM)):
                 rows = [row for row in curves if row["split"] == split]
@@ -177,13 +176,6 @@ def find_front(rows: Sequence[Row]) -> list[Row]:
     return front
 
 
-def write_png(figure: Figure, path: Path) -> None:
-    """Write a PNG whose bytes depend on the picture only."""
-    write_atomic(
-        path, lambda temporary: figure.savefig(temporary, format="png", dpi=120, metadata={"Software": None})
-    )
-
-
 def format_svg(figure: Figure) -> str:
     """An SVG element for an HTML page: no background, ink in the colour of the text around it."""
     text = io.StringIO()
@@ -191,12 +183,6 @@ def format_svg(figure: Figure) -> str:
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = text.getvalue()
     return svg[svg.index("<svg") :].replace(INK, "currentColor")
-
-
-def _new_figure(width: float, height: float) -> Figure:
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def _label(row: Row) -> str:
