@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lineup.models.narrow import speed_up
+
 PATCH = 2
 # The running statistics of batch norm forget fast, for a training has few steps.
 STATISTICS_RATE = 0.4
@@ -27,7 +29,7 @@ class Fast(nn.Module):
         self.whitening.weight.requires_grad_(False)
         nn.init.zeros_(self.whitening.bias)  # type: ignore[arg-type]
         blocks = [_block(features, width) for features, width in pairwise([directions, *widths])]
-        self.blocks = nn.Sequential(*blocks)
+        self.blocks = speed_up(nn.Sequential(*blocks))
         self.head = nn.Linear(widths[-1], outputs, bias=False)
         nn.init.normal_(self.head.weight, std=1 / widths[-1])
 

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lineup.errors import LineupError
+from lineup.models.narrow import speed_up
 
 # Between features and classifier, some of timm's nets have hidden layers of these names.
 HIDDEN = ("pre_logits", "conv_head", "norm_head", "act2")
@@ -101,6 +102,7 @@ def build(
     if stem == "cifar":
         _fit_stem(net)
     _fit_head(net, arch, head, dropout, outputs)
+    speed_up(net)
     return Upsampled(net, input_size) if input_size and input_size != size else net
 
 

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model
 
+from lineup.models.narrow import speed_up
+
 
 def build(*, outputs: int, channels: int, size: int, arch: str, dropout: float) -> nn.Module:
     """Build torchvision's `arch` for images [n, channels, size, size]; it gives logits [n, outputs].
@@ -21,8 +23,7 @@ def build(*, outputs: int, channels: int, size: int, arch: str, dropout: float) 
         (place, layer) for place, layer in enumerate(net.classifier) if hasattr(layer, "weight")
     )
     net.classifier[place] = nn.Linear(_count_features(net.features, channels, size), dense.out_features)
-    fitted: nn.Module = net
-    return fitted
+    return speed_up(net)
 
 
 @torch.no_grad()
