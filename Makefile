@@ -11,7 +11,7 @@ export PYTHONPATH := $(CURDIR)/src
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint types fresh check start readme bench bundle unbundle sweep repro review
+.PHONY: help quickstart test lint types fresh check start readme bench bundle unbundle sweep repro review board
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z.]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{printf "make %-17s %s\n", $$1, $$2}'
@@ -75,9 +75,13 @@ repro: $(READY)  ## dvc repro with trainings side by side: make repro JOBS=2
 	@PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python -m jobs.run "$(or $(JOBS),2)"
 
 # For review: CHECKS and REPORT are named in it, POST is the number of a pull request; the workflow sets them.
-review: $(READY)  ## what changed, and whether it is real: make review SINCE=main
+review: $(READY)  ## what changed, and whether it is real: make review SINCE=main [PAGE=review.html]
 	@PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python -m review.run --since "$(or $(SINCE),main)" \
+	  $(if $(PAGE),--page "$(PAGE)") \
 	  $(if $(CHECKS),--checks "$(CHECKS)") $(if $(REPORT),--report "$(REPORT)") $(if $(POST),--post "$(POST)")
+
+board: $(READY)  ## watch the learning curves in TensorBoard: make board PORT=6006
+	@python tools/board.py --port "$(or $(PORT),6006)"
 
 readme: $(READY)  ## bring README's table of results up to date
 	@python tools/readme.py

@@ -1,18 +1,25 @@
 """What a reviewer is told of a change: figures and their significance, the gate, and the one comment."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
 from github_api import NUMBER, REPOSITORY, TOKEN, Discussion, discuss
 
 from lineup.errors import LineupError
+from lineup.evaluation.outcomes import Outcomes, write_outcomes
+from lineup.files import write_text
+from lineup.statistics.pairs import compare_pairs
 from review.comment import PullRequest
 from review.revisions import Measured
 from review.run import DropError, main
-from review.significance import compare, images_interval, judge, seeds_interval
+from review.significance import compare, judge
 from review.text import MARK, MOST_CHARACTERS, format_change, format_review, format_table
 
 PIPELINE = """
@@ -26,62 +33,62 @@ stages:
 """
 
 
-def measured(*shares: float, metric: str = "test_accuracy", images: int = 1000) -> Measured:
-    seeds = {str(seed): {metric: share} for seed, share in enumerate(shares)}
-    return Measured({metric: sum(shares) / len(shares)}, seeds, images)
+def measured(
+    *shares: float, metric: str = "test_accuracy", images: int = 1000, luck: int = 0, ids: str = "same"
+) -> Measured:
+    """A run that is right about the first images, or has one error everywhere; luck turns so many round."""
+    values = np.zeros((len(shares), images))
+    for row, share in zip(values, shares, strict=True):
+        row[:] = np.arange(images) < round(share * images) if metric == "test_accuracy" else share
+        row[:luck] = 1 - row[:luck]
+    seeds = {str(seed): {metric: float(row.mean())} for seed, row in enumerate(values)}
+    return Measured({metric: float(values.mean())}, seeds, Outcomes(tuple(range(len(shares))), ids, values))
 
 
 # --- significance -----------------------------------------------------------------------------------------
 
 
-def test_the_interval_of_images_is_newcombes() -> None:
-    # Newcombe 1998, table II, method 10: 56 of 70 and 48 of 80, to four digits.
-    old, new = measured(48 / 80, images=80), measured(56 / 70, images=70)
-    assert images_interval("test_accuracy", old, new) == pytest.approx((0.0524, 0.3339), abs=5e-5)
-
-
-def test_the_interval_of_seeds_is_welchs() -> None:
-    # By hand: means 0.62 and 0.70, variances 0.0004 and 0.0001, so 2.94 degrees of freedom and t 3.22.
-    low, high = seeds_interval("test_accuracy", measured(0.6, 0.62, 0.64), measured(0.69, 0.70, 0.71))
-    assert (low, high) == pytest.approx((0.08 - 0.0416, 0.08 + 0.0416), abs=2e-4)
-
-
-def test_seeds_without_spread_have_an_interval_too() -> None:
-    low, high = seeds_interval(
-        "test_mse", *(measured(value, value, metric="test_mse") for value in (1.0, 2.0))
-    )
-    assert (low, high) == (1.0, 1.0)
+def test_the_interval_is_the_comparisons_own() -> None:
+    old, new = measured(0.8, 0.82), measured(0.7, 0.71)
+    assert old.outcomes
+    assert new.outcomes
+    (pair,) = compare_pairs({"new": new.outcomes.values, "old": old.outcomes.values})
+    assert judge("run", old, new).interval == (pair.low, pair.high)
+    assert pair.low < -0.105 < pair.high < 0
 
 
 CHANGES = {
-    "a drop beyond the images": ((0.8,), (0.7,), True, True),
-    "a rise beyond the images": ((0.7,), (0.8,), True, False),
-    "a drop within the images": ((0.8,), (0.78,), False, True),
-    "a drop within the seeds": ((0.70, 0.80, 0.90), (0.60, 0.70, 0.81), False, True),
-    "a drop within the images, though seeds agree": ((0.800, 0.801), (0.780, 0.781), False, True),
-    "a drop beyond both": ((0.80, 0.81, 0.82), (0.70, 0.71, 0.72), True, True),
+    "a drop beyond the images": ((0.8,), (0.7,), 0, True, True),
+    "a rise beyond the images": ((0.7,), (0.8,), 0, True, False),
+    "a small drop, on the same images": ((0.8,), (0.78,), 0, True, True),
+    "a small drop, with other images wrong": ((0.8,), (0.78,), 150, False, True),
+    "a drop within the seeds": ((0.70, 0.80, 0.90), (0.60, 0.70, 0.81), 0, False, True),
+    "a drop beyond both": ((0.80, 0.81, 0.82), (0.70, 0.71, 0.72), 0, True, True),
+    "a large drop of two seeds": ((0.80, 0.805), (0.70, 0.705), 0, True, True),
 }
 
 
-@pytest.mark.parametrize(("before", "after", "beyond", "worse"), CHANGES.values(), ids=CHANGES.keys())
+@pytest.mark.parametrize(("before", "after", "luck", "beyond", "worse"), CHANGES.values(), ids=CHANGES.keys())
 def test_a_change_is_real_if_images_and_seeds_say_so(
-    before: tuple[float, ...], after: tuple[float, ...], beyond: bool, worse: bool
+    before: tuple[float, ...], after: tuple[float, ...], luck: int, beyond: bool, worse: bool
 ) -> None:
-    change = judge("run", measured(*before), measured(*after))
+    shares = [share + luck * 0.001 for share in after]  # what turning round so many takes away again
+    change = judge("run", measured(*before), measured(*shares, luck=luck))
     assert (change.beyond, change.worse) == (beyond, worse)
 
 
-def test_more_error_is_worse_and_one_seed_of_it_tells_nothing() -> None:
-    def errors(*values: float) -> Measured:
-        return measured(*values, metric="test_mse")
+def test_more_error_is_worse() -> None:
+    change = judge("run", measured(0.001, metric="test_mse"), measured(0.003, metric="test_mse"))
+    assert change.worse
+    assert change.beyond
 
-    several = judge("run", errors(0.001, 0.0011), errors(0.003, 0.0031))
-    assert several.worse
-    assert several.beyond
-    one = judge("run", errors(0.001), errors(0.003, 0.0031))
-    assert one.interval is None
-    assert not one.beyond
-    assert format_change(one)[5:] == ("none", "1 → 2", "cannot be told from one seed")
+
+def test_other_test_images_cannot_be_compared() -> None:
+    for other in (measured(0.5, ids="other"), replace(measured(0.5), outcomes=None)):
+        change = judge("run", other, measured(0.9))
+        assert change.interval is None
+        assert not change.beyond
+        assert format_change(change)[5] == "none"
 
 
 def test_runs_are_sorted_by_what_happened_to_them() -> None:
@@ -173,11 +180,14 @@ def write(shares: Mapping[str, float]) -> None:
         seen = measured(share)
         for kind, content in (
             ("runs", seen.figures),
-            ("detail", {"seeds": seen.seeds, "images": {"test": seen.images}}),
+            ("detail", {"seeds": seen.seeds}),
         ):
             path = Path(f"metrics/{kind}/{run}.json")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(json.dumps(content))
+        assert seen.outcomes
+        right = torch.from_numpy(seen.outcomes.values == 1)
+        write_outcomes([0], seen.outcomes.ids, right, Path(f"metrics/outcomes/{run}.safetensors"))
 
 
 def git(*words: str) -> None:
@@ -214,7 +224,7 @@ def test_a_drop_fails_after_all_is_told(discussion: Discussion, capsys: pytest.C
     with pytest.raises(DropError) as caught:
         main("--since", "main", "--checks", "success", "--report", "https://x", "--post", str(NUMBER))
     assert str(caught.value).splitlines() == [
-        "net: test accuracy 0.8000 -> 0.7000 (-0.1000, interval -0.1375 to -0.0621); expected no drop beyond"
+        "net: test accuracy 0.8000 -> 0.7000 (-0.1000, interval -0.1186 to -0.0814); expected no drop beyond"
         " its interval; fix: find the cause, or say in the pull request why it is right and merge past this"
         " check"
     ]
@@ -243,6 +253,20 @@ def test_without_a_change_it_says_so_and_posts_nothing(
     assert "No run became worse beyond its interval.\n\nUnchanged: 3." in text
     assert text.count("no change.") == 2
     assert discussion.requests == []
+
+
+@pytest.mark.usefixtures("repository")
+def test_the_report_gets_a_section_with_the_review(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("review.run.diff", lambda *_: "| Path | Metric |\n|---|---|\n| a | b |")
+    with pytest.raises(LineupError, match=r"^plots/report\.html: missing; .* `dvc repro compare`$"):
+        main("--since", "main", "--page", "review.html")
+    write_text(Path("plots/report.html"), '<body><h1>x</h1><nav><a href="#claims">Claims</a></nav></body>')
+    main("--since", "main", "--page", "review.html")
+    page = Path("review.html").read_text()
+    assert '<nav><a href="#changes">What changed</a><a href="#claims">Claims</a></nav>\n' in page
+    assert re.search(r'<h2 id="changes">What changed since <code>\w+</code>', page)
+    assert '<div class="wide"><table>' in page
+    assert page.index("<details>") < page.index("<td>b</td>") < page.index("</details>")
 
 
 @pytest.mark.usefixtures("repository")

@@ -6,29 +6,30 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
 
 from lineup.config.params import parse
 from lineup.errors import LineupError
+from lineup.evaluation.outcomes import Outcomes, read_outcomes
 
 PARAMS = Path("params.yaml")
 
-Read = Callable[[str], str | None]
+Read = Callable[[str], bytes | None]
 
 
 @dataclass(frozen=True)
 class Measured:
-    """A run's figures as metrics/runs has them, those of each seed, and how many test images there were."""
+    """A run's figures as metrics/runs has them, those of each seed, and its outcomes on the test images."""
 
     figures: Mapping[str, float]
     seeds: Mapping[str, Mapping[str, float]]
-    images: int
+    outcomes: Outcomes | None
 
 
 def read_runs(read: Read, where: str) -> dict[str, Measured | None]:
     """The runs that params.yaml declares; None for one that has no result. `where` is for messages."""
     text = read(str(PARAMS))
-    params = parse(text, PARAMS) if text is not None else None
+    params = parse(text.decode(), PARAMS) if text is not None else None
     if not isinstance(params, Mapping) or not isinstance(params.get("runs"), Mapping):
         raise LineupError(where, f"no runs in {PARAMS}", "a revision of this pipeline", "choose a later one")
     return {name: _read_measured(name, read) for name in params["runs"]}
@@ -38,14 +39,24 @@ def _read_measured(run: str, read: Read) -> Measured | None:
     figures, detail = (read(f"metrics/{kind}/{run}.json") for kind in ("runs", "detail"))
     if figures is None or detail is None:
         return None
-    found: dict[str, Any] = json.loads(detail)
-    return Measured(json.loads(figures), found["seeds"], found["images"]["test"])
+    outcomes = read(f"metrics/outcomes/{run}.safetensors")
+    return Measured(
+        json.loads(figures), json.loads(detail)["seeds"], _read_outcomes(outcomes, run) if outcomes else None
+    )
 
 
-def read_here(name: str) -> str | None:
+def _read_outcomes(content: bytes, run: str) -> Outcomes:
+    """Outcomes from a file's bytes, which git has handed out; safetensors opens files only."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / f"{run}.safetensors"
+        path.write_bytes(content)
+        return read_outcomes(path)
+
+
+def read_here(name: str) -> bytes | None:
     """The file `name` of the working tree; None if it is not there."""
     path = Path(name)
-    return path.read_text(encoding="utf-8") if path.exists() else None
+    return path.read_bytes() if path.exists() else None
 
 
 def read_at(revision: str) -> Read:
@@ -53,8 +64,8 @@ def read_at(revision: str) -> Read:
     # Asked once which files there are: git's exit status does not tell a missing file from a failure.
     names = set(git("ls-tree", "-r", "-z", "--name-only", "--full-tree", revision).split("\0"))
 
-    def read(name: str) -> str | None:
-        return git("show", f"{revision}:{name}") if name in names else None
+    def read(name: str) -> bytes | None:
+        return _call("git", "show", f"{revision}:{name}") if name in names else None
 
     return read
 
@@ -70,17 +81,17 @@ def find_base(revision: str) -> str:
 
 def git(*words: str) -> str:
     """What git prints. Raises LineupError when it fails."""
-    return _call("git", *words)
+    return _call("git", *words).decode()
 
 
 def diff(kind: str, base: str) -> str:
     """DVC's table (Markdown) of the changes of `kind`, metrics or params, since the commit `base`."""
-    return _call(sys.executable, "-m", "dvc", kind, "diff", base, "--md").strip()
+    return _call(sys.executable, "-m", "dvc", kind, "diff", base, "--md").decode().strip()
 
 
-def _call(*words: str) -> str:
-    done = subprocess.run(words, capture_output=True, text=True, check=False)
+def _call(*words: str) -> bytes:
+    done = subprocess.run(words, capture_output=True, check=False)
     if done.returncode:
-        said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
+        said = " ".join(done.stderr.decode(errors="replace").split()) or f"exit status {done.returncode}"
         raise LineupError(" ".join(words[:3]), said, "success", "run it by hand to see more")
     return done.stdout

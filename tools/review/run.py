@@ -1,17 +1,21 @@
 """What changed since a revision: `make review SINCE=main`, or `python -m review.run --help`.
 
 In: params.yaml, metrics and dvc.yaml as they stand here and at the last commit in common with the revision.
-Out: Markdown on stdout, and with --post as a comment on a pull request. A figure that became worse beyond
-its interval ends it with exit status 1 and one line each, after all is printed and posted.
+Out: Markdown on stdout, with --page in front of the report, and with --post as a comment on a pull request. A
+figure that became worse beyond its interval ends it with exit status 1 and one line each, after all is
+printed, written and posted.
 """
 
 import argparse
 import os
 from collections.abc import Sequence
+from pathlib import Path
 
 from lineup.console import stage
 from lineup.errors import LineupError
+from lineup.files import write_text
 from review.comment import PullRequest
+from review.page import insert_review
 from review.revisions import diff, find_base, git, read_at, read_here, read_runs
 from review.significance import Change, compare
 from review.text import MARK, format_drop, format_review
@@ -41,6 +45,8 @@ def main(*words: str) -> None:
     since = f"`{base[:12]}` ({git('log', '-1', '--format=%cs', base).strip()})"
     text = format_review(comparison, diffs, since, report=asked.report, checks=asked.checks)
     print(text, end="", flush=True)
+    if asked.page:
+        write_text(asked.page, insert_review(text))
     if pull_request:
         pull_request.comment(MARK, text)
     if comparison.drops:
@@ -59,6 +65,7 @@ def find_pull_request(number: int) -> PullRequest:
 def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make review", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--since", required=True, help="a branch, tag or commit")
+    parser.add_argument("--page", type=Path, help="where to write the report with the review in front")
     parser.add_argument("--report", default="", help="the report's address, to link to")
     parser.add_argument("--checks", default="", help="how the other checks ended, to be named")
     parser.add_argument("--post", type=int, default=0, help="the number of a pull request to comment on")

@@ -1,18 +1,14 @@
 """Whether a run's figure on test changed by more than chance, from what git keeps of both revisions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-
-import numpy as np
-from scipy.stats import ttest_ind
-from statsmodels.stats.proportion import confint_proportions_2indep
 
 from lineup.comparison.figures import is_smaller_better
 from lineup.comparison.tasks import TASKS
+from lineup.statistics.pairs import compare_pairs
 from review.revisions import Measured
 
 METRICS = tuple(f"test_{task.headline}" for task in TASKS.values())
-SHARES = ("test_accuracy",)  # of images
 
 Interval = tuple[float, float]
 
@@ -82,43 +78,18 @@ def name_metric(measured: Measured) -> str:
 
 
 def judge(run: str, old: Measured, new: Measured) -> Change:
-    """The change of a run's figure, with an interval that covers both images and seeds where both are known.
+    """The change of a run's figure, with the interval by which the comparison judges two runs.
 
-    A share of images has Newcombe's interval of the images; runs with several seeds in both revisions have
-    Welch's of the seeds. With both, the interval reaches as far as either: a change is real only if it is
-    beyond the luck of the images and that of the seeds.
+    It is paired, over test images and seeds; None where the two were not tested on the same images, or one
+    of them has no outcomes.
     """
     metric = name_metric(new)
-    intervals = [
-        *([images_interval(metric, old, new)] if metric in SHARES else []),
-        *([seeds_interval(metric, old, new)] if min(len(old.seeds), len(new.seeds)) > 1 else []),
-    ]
-    lows, highs = [low for low, _ in intervals], [high for _, high in intervals]
-    interval = (min(lows), max(highs)) if intervals else None
     seeds = len(old.seeds), len(new.seeds)
-    return Change(run, metric, old.figures[metric], new.figures[metric], interval, seeds)
+    return Change(run, metric, old.figures[metric], new.figures[metric], _find_interval(old, new), seeds)
 
 
-def images_interval(metric: str, old: Measured, new: Measured) -> Interval:
-    """95 % interval of the difference of two shares of images (Newcombe 1998, by statsmodels).
-
-    A mean over seeds is taken as that many right answers of one model. The images are taken as two samples:
-    on the same images the true interval is narrower, but git does not keep each image's answer.
-    """
-    shares = [(round(one.figures[metric] * one.images), one.images) for one in (new, old)]
-    low, high = confint_proportions_2indep(*shares[0], *shares[1], method="newcomb", compare="diff")
-    return float(low), float(high)
-
-
-def seeds_interval(metric: str, old: Measured, new: Measured) -> Interval:
-    """95 % interval of the difference of two means over seeds of unequal variance (Welch 1947, by scipy)."""
-    before, after = (np.array(_list_seeds(metric, one)) for one in (old, new))
-    if not (np.ptp(before) or np.ptp(after)):  # no spread: the test would divide by zero
-        difference = float(after.mean() - before.mean())
-        return difference, difference
-    interval = ttest_ind(after, before, equal_var=False).confidence_interval(0.95)
-    return float(interval.low), float(interval.high)
-
-
-def _list_seeds(metric: str, measured: Measured) -> Sequence[float]:
-    return [figures[metric] for figures in measured.seeds.values()]
+def _find_interval(old: Measured, new: Measured) -> Interval | None:
+    if old.outcomes is None or new.outcomes is None or old.outcomes.ids != new.outcomes.ids:
+        return None
+    (pair,) = compare_pairs({"after": new.outcomes.values, "before": old.outcomes.values})
+    return pair.low, pair.high

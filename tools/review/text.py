@@ -14,9 +14,8 @@ HEAD = 2  # lines of a table before its rows
 FRAME = 200  # characters around a table
 HEADS = ("Run", "Figure", "Before", "After", "Difference", "95 % interval", "Seeds", "")
 NOTE = (
-    "The interval is of the difference: Newcombe's, of the test images taken as two samples, and where both "
-    "sides have several seeds also Welch's, of the seeds; the farther bounds count. With one seed it says "
-    "nothing of other seeds."
+    "The interval is of the difference, paired: of other test images and, where a side has several seeds, of "
+    "other seeds. One seed says nothing of others."
 )
 
 
@@ -69,7 +68,7 @@ def format_change(change: Change) -> tuple[str, ...]:
     seeds = " → ".join(str(count) for count in dict.fromkeys(change.seeds))
     verdict = f"{'**worse**' if change.worse else 'better'}, beyond it" if change.beyond else "within it"
     if change.interval is None:
-        verdict = "cannot be told from one seed"
+        verdict = "cannot be told: tested on other images, or no outcomes in git"
     return change.run, name_metric(change.metric), before, after, difference, _span(change), seeds, verdict
 
 
