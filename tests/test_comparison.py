@@ -1,6 +1,7 @@
 import io
 import json
 import math
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
@@ -20,8 +21,9 @@ from lineup.comparison.figures import (
     is_smaller_better,
     name_metric,
 )
-from lineup.comparison.pictures import draw_accuracy, draw_cost, find_front
+from lineup.comparison.pictures import draw_accuracy, draw_cost, draw_gap, draw_size, find_front
 from lineup.comparison.table import COLUMNS
+from lineup.comparison.task import Row
 from lineup.errors import LineupError
 from lineup.evaluation.outcomes import read_outcomes
 from lineup.pictures import save_figure
@@ -349,7 +351,9 @@ def test_a_second_comparison_gives_the_same_bytes(project: Path, monkeypatch: py
 def point(run: str, latency: float, accuracy: float) -> dict[str, Any]:
     entry: dict[str, Any] = {**dict.fromkeys(COLUMNS), "run": run, "row": ""}
     low, high = accuracy - 0.01, accuracy + 0.01
-    return entry | {"latency_ms": latency, "test_accuracy": accuracy, "test_low": low, "test_high": high}
+    cost = {"latency_ms": latency, "parameters": 1000 * latency}
+    figures = {"test_accuracy": accuracy, "val_accuracy": accuracy, "train_accuracy": high, "gap": 0.01}
+    return entry | cost | figures | {"test_low": low, "test_high": high}
 
 
 def test_front_holds_what_nothing_beats_in_both() -> None:
@@ -360,15 +364,22 @@ def test_front_holds_what_nothing_beats_in_both() -> None:
         point("d", 3, 0.8),
         point("e", 9, 0.9),
     ]
-    assert [row["run"] for row in find_front(rows)] == ["a", "c", "e"]
+    assert [row["run"] for row in find_front(rows, "latency_ms")] == ["a", "c", "e"]
 
 
-def test_labels_of_crowded_runs_do_not_overlap() -> None:
+@pytest.mark.parametrize("draw", [draw_cost, draw_size])
+def test_labels_of_crowded_runs_do_not_overlap(draw: Callable[[Sequence[Row]], Figure]) -> None:
     rows = [point(f"model_number_{i}", 1 + 0.01 * i, 0.7 + 0.001 * i) for i in range(6)]
-    figure = draw_cost([*rows, point("far", 20, 0.9)])
+    figure = draw([*rows, point("far", 20, 0.9)])
     boxes = label_boxes(figure)
     assert len(boxes) == 7
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_gaps_stand_widest_first() -> None:
+    rows = [point("narrow", 1, 0.8), point("wide", 1, 0.7) | {"train_accuracy": 0.9, "gap": 0.2}]
+    (axes,) = draw_gap(rows).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["wide", "narrow"]
 
 
 def label_boxes(figure: Figure) -> list[Any]:
@@ -379,7 +390,7 @@ def label_boxes(figure: Figure) -> list[Any]:
 
 def test_pictures_of_no_run_and_of_one_are_drawn(tmp_path: Path) -> None:
     for name, table in {"none": [], "one": [point("a", 1, 1.0)]}.items():
-        for draw in (draw_accuracy, draw_cost):
+        for draw in (draw_accuracy, draw_cost, draw_size, draw_gap):
             save_figure(draw(table), tmp_path / f"{name}.png")
             with Image.open(tmp_path / f"{name}.png") as picture:
                 picture.load()

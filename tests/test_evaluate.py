@@ -25,7 +25,8 @@ from lineup.evaluation.outcomes import read_outcomes
 from lineup.evaluation.predictions import digest_ids, read_predictions
 from lineup.evaluation.scoring import choose_samples
 from lineup.judges.classification.calibration import fit_temperature, measure_error
-from lineup.judges.classification.pictures import choose_examples
+from lineup.judges.classification.pictures import choose_examples, rank_confusions
+from lineup.judges.classification.suspects import find_suspects
 from lineup.statistics.intervals import seeds_interval
 
 RUN = "small"
@@ -189,3 +190,25 @@ def test_examples_are_spread_right_ones_and_the_surest_wrong_ones() -> None:
     confidence = torch.tensor([0.9, 0.4, 0.8, 0.7, 0.6, 0.5, 0.7])
     assert choose_examples(right, confidence, 2) == ([0, 5], [3, 6])
     assert choose_examples(torch.zeros(2, dtype=torch.bool), confidence[:2], 3) == ([], [0, 1])
+
+
+def test_confusions_are_ranked_and_right_answers_left_out() -> None:
+    labels = torch.tensor([0, 0, 0, 1, 1, 2, 2])
+    answers = torch.tensor([0, 1, 1, 1, 0, 2, 2])
+    assert rank_confusions(labels, answers, 3) == [(0, 1, 2), (1, 0, 1)]
+    assert rank_confusions(labels, labels, 3) == []
+
+
+def test_a_label_is_suspect_where_the_image_looks_like_another_class() -> None:
+    # Mean probability of the own label: class 0: (0.9 + 0.8 + 0.1) / 3 = 0.6, class 1: (0.7 + 0.5) / 3 = 0.4.
+    probabilities = torch.tensor([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.3, 0.7], [0.5, 0.5], [1.0, 0.0]])
+    labels = torch.tensor([0, 0, 0, 1, 1, 1])
+    assert find_suspects(probabilities, labels) == [5, 2]
+    assert find_suspects(probabilities[:2], labels[:2]) == []
+
+
+def test_an_image_that_is_unlike_every_class_is_no_suspect() -> None:
+    # Wrong by its answer, but less sure than images of that class usually are.
+    probabilities = torch.tensor([[0.9, 0.1], [0.1, 0.9], [0.55, 0.45], [0.0, 1.0]])
+    labels = torch.tensor([0, 1, 1, 1])
+    assert find_suspects(probabilities, labels) == []

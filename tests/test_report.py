@@ -60,7 +60,7 @@ def test_page_needs_nothing_beside_it(page: Reader) -> None:
     sources = [a["src"] for _, a in page.tags if "src" in a]
     # One of each classifier, three of each autoencoder, and the samples of the one declared view.
     assert len(sources) == 5 + 2 * 3 + 1
-    assert all(source and source.startswith("data:image/png;base64,") for source in sources)
+    assert all(source and source.startswith("data:image/webp;base64,") for source in sources)
     assert not any(tag in ("link", "iframe") for tag, _ in page.tags)
     links = [value or "" for _, a in page.tags for key, value in a.items() if key.endswith("href")]
     assert all(link.startswith("#") for link in links)

@@ -1,6 +1,6 @@
 """Classification as the comparison shows it: ranked by accuracy."""
 
-from lineup.comparison.pictures import draw_accuracy, draw_cost
+from lineup.comparison.pictures import draw_accuracy, draw_cost, draw_gap, draw_size
 from lineup.comparison.task import (
     COST,
     FULL_COST,
@@ -67,7 +67,7 @@ TASK = Task(
         figure("at that temperature", "test_ece_scaled"),
     ),
     score=format_accuracy,
-    draw=(draw_accuracy, draw_cost),
+    draw=(draw_accuracy, draw_cost, draw_size, draw_gap),
     note="Val. and Test are accuracies, Test with its 95 % interval; F1 is the macro mean on test.",
     matrix="Confusion on test",
 )

@@ -1,4 +1,4 @@
-"""Measured runs as pictures: accuracy with intervals, error, accuracy against latency, learning curves."""
+"""Measured runs as pictures: accuracy with intervals, error, accuracy against cost, gaps, learning curves."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.text import Text
-from matplotlib.ticker import LogLocator, MaxNLocator
+from matplotlib.ticker import EngFormatter, Formatter, LogLocator, MaxNLocator
 from matplotlib.transforms import Bbox
 
 from lineup.comparison.figures import format_figure, name_metric
@@ -96,12 +96,21 @@ def _find_claim(row: Row, quantity: str) -> float:
 
 def draw_cost(rows: Sequence[Row]) -> Figure:
     """Draw test accuracy against latency of one image; the line joins runs that none beats in both."""
+    return _draw_against(rows, "latency_ms", "milliseconds for one image (logarithmic)")
+
+
+def draw_size(rows: Sequence[Row]) -> Figure:
+    """Draw test accuracy against parameters; the line joins runs that none beats in both."""
+    return _draw_against(rows, "parameters", "parameters (logarithmic)", EngFormatter(sep=""))
+
+
+def _draw_against(rows: Sequence[Row], cost: str, title: str, ticks: Formatter | str = "{x:g}") -> Figure:
     with mpl.rc_context(STYLE):
         figure = new_figure(8, 5)
         axes = figure.subplots()
-        front = find_front(rows)
+        front = find_front(rows, cost)
         axes.plot(
-            [row["latency_ms"] for row in front],
+            [row[cost] for row in front],
             [row["test_accuracy"] for row in front],
             color=FRONT,
             drawstyle="steps-post",
@@ -110,19 +119,44 @@ def draw_cost(rows: Sequence[Row]) -> Figure:
         )
         for row in rows:
             color = FRONT if row in front else BAR
-            axes.plot(row["latency_ms"], row["test_accuracy"], marker="o", ms=6, ls="", color=color)
+            axes.plot(row[cost], row["test_accuracy"], marker="o", ms=6, ls="", color=color)
         axes.set_xscale("log")
         axes.margins(0.14)
-        axes.xaxis.set_major_formatter("{x:g}")
+        axes.xaxis.set_major_formatter(ticks)
         # Names at 1, 2 and 5 of each decade fit side by side, however many decades there are.
         axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
-        axes.xaxis.set_minor_formatter("{x:g}")
-        axes.set_xlabel("milliseconds for one image (logarithmic)")
+        axes.xaxis.set_minor_formatter(ticks)
+        axes.set_xlabel(title)
         axes.set_ylabel("test accuracy")
         axes.grid(alpha=0.25)
         if rows:
             axes.legend(loc="lower right", fontsize=9)
-        _write_labels(figure, axes, rows)
+        _write_labels(figure, axes, rows, cost)
+    return figure
+
+
+def draw_gap(rows: Sequence[Row]) -> Figure:
+    """Draw how far accuracy on train lies above that on validation, a line a run, the widest gap first."""
+    ranked = sorted(rows, key=lambda row: -row["gap"])
+    with mpl.rc_context(STYLE):
+        figure = new_figure(8, 1.3 + 0.34 * max(len(rows), 1))
+        axes = figure.subplots()
+        for place, row in enumerate(ranked):
+            ends = row["val_accuracy"], row["train_accuracy"]
+            axes.plot(ends, (place, place), color=BAR, lw=2, zorder=1)
+            axes.scatter(ends, (place, place), color=(BAR, CLAIM), s=36, zorder=2)
+            axes.annotate(
+                f"{row['gap']:+.3f}", (max(ends), place), (8, 0), textcoords="offset points", va="center",
+                fontsize=9,
+            )  # fmt: skip
+        axes.set_yticks(range(len(rows)), [_label(row) for row in ranked])
+        axes.invert_yaxis()
+        axes.margins(x=0.1, y=0.04)
+        axes.set_xlabel("accuracy")
+        axes.grid(axis="x", alpha=0.25)
+        names = {"on validation": BAR, "on train, without augmentation": CLAIM}
+        dots = [Line2D([], [], color=color, marker="o", ls="", label=name) for name, color in names.items()]
+        figure.legend(handles=dots, loc="outside upper center", ncols=2, fontsize=9)
     return figure
 
 
@@ -167,10 +201,10 @@ def _name_axes(axes: Axes, title: str) -> None:
     axes.grid(alpha=0.25)
 
 
-def find_front(rows: Sequence[Row]) -> list[Row]:
-    """The Pareto front, fastest first: runs that no other run matches in speed and beats in accuracy."""
+def find_front(rows: Sequence[Row], cost: str) -> list[Row]:
+    """The Pareto front, cheapest first: runs that no other run matches in `cost` and beats in accuracy."""
     front: list[Row] = []
-    for row in sorted(rows, key=lambda row: (row["latency_ms"], -row["test_accuracy"])):
+    for row in sorted(rows, key=lambda row: (row[cost], -row["test_accuracy"])):
         if not front or row["test_accuracy"] > front[-1]["test_accuracy"]:
             front.append(row)
     return front
@@ -189,25 +223,26 @@ def _label(row: Row) -> str:
     return f"{row['run']} ({row['row']})" if row["row"] else str(row["run"])
 
 
-def _write_labels(figure: Figure, axes: Axes, rows: Sequence[Row]) -> None:
+def _write_labels(figure: Figure, axes: Axes, rows: Sequence[Row], cost: str) -> None:
     """Write each run's name near its dot, at the first place where it covers neither dot nor name."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]  # places the axes, so that the labels can be placed
     figure.set_layout_engine("none")
-    points = [axes.transData.transform((row["latency_ms"], row["test_accuracy"])) for row in rows]
-    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in points]
-    taken += _outline_front(axes, find_front(rows))
+    points = [(row[cost], row["test_accuracy"]) for row in rows]
+    dots = [axes.transData.transform(point) for point in points]
+    taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in dots]
+    taken += _outline_front(axes, [(row[cost], row["test_accuracy"]) for row in find_front(rows, cost)])
     legend = axes.get_legend()
     if legend:
         taken.append(legend.get_window_extent())
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
-    for row in rows:
-        taken.append(_write_label(axes, renderer, row, taken))
+    for row, point in zip(rows, points, strict=True):
+        taken.append(_write_label(axes, renderer, _label(row), point, taken))
 
 
-def _outline_front(axes: Axes, front: Sequence[Row]) -> list[Bbox]:
+def _outline_front(axes: Axes, front: Sequence[tuple[float, float]]) -> list[Bbox]:
     """Boxes around the steps of the front's line, for labels to keep off."""
-    corners = [axes.transData.transform((row["latency_ms"], row["test_accuracy"])) for row in front]
+    corners = [axes.transData.transform(point) for point in front]
     boxes = []
     for (left, low), (right, high) in pairwise(corners):
         boxes += [
@@ -217,12 +252,14 @@ def _outline_front(axes: Axes, front: Sequence[Row]) -> list[Bbox]:
     return boxes
 
 
-def _write_label(axes: Axes, renderer: RendererBase, row: Row, taken: Sequence[Bbox]) -> Bbox:
+def _write_label(
+    axes: Axes, renderer: RendererBase, name: str, point: tuple[float, float], taken: Sequence[Bbox]
+) -> Bbox:
     box = Bbox.null()
     for x, y in OFFSETS:
         text = axes.annotate(
-            _label(row),
-            (row["latency_ms"], row["test_accuracy"]),
+            name,
+            point,
             (x, y),
             textcoords="offset points",
             fontsize=8,

@@ -10,7 +10,8 @@ from lineup.evaluation.predictions import SPLITS
 from lineup.evaluation.quality import Quality, measure_quality
 from lineup.evaluation.scoring import Apply, Sample, SeedScores
 from lineup.judges.classification.calibration import fit_temperature, measure_error
-from lineup.judges.classification.pictures import draw_predictions
+from lineup.judges.classification.examples import Examples
+from lineup.judges.classification.pictures import draw_confusions, draw_predictions, draw_suspects
 from lineup.judges.classification.reliability import draw_reliability
 from lineup.models import PixelModel
 from lineup.statistics.intervals import wilson_interval
@@ -51,9 +52,12 @@ def draw(
     classes: Sequence[str],
     folder: Path,
 ) -> None:
-    """Draw test images with what one seed answered, and how sure it was."""
+    """Draw what one seed answered on test, how sure it was, what it confuses, and which labels it doubts."""
     test, probabilities = samples["test"], scores.probabilities["test"]
-    draw_predictions(test, probabilities, classes, folder / "predictions.png")
+    examples = Examples(test, probabilities, classes)
+    draw_predictions(examples, folder / "predictions.png")
+    draw_confusions(examples, folder / "confusions.png")
+    draw_suspects(examples, folder / "suspects.png")
     temperature = scores.figures["temperature"]
     draw_reliability(probabilities, test.labels, temperature, folder / "reliability.png")
 

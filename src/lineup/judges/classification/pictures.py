@@ -1,37 +1,59 @@
-"""Test images with what a model answered: right ones, and the wrong ones it was surest of."""
+"""Test images with what a model answered: right and wrong ones, its worst confusions, labels it doubts."""
 
-from collections.abc import Sequence
-from itertools import zip_longest
 from pathlib import Path
 
-from matplotlib.axes import Axes
+import torch
 from torch import Tensor
 
-from lineup.evaluation.scoring import Sample
-from lineup.pictures import draw_image, new_figure, save_figure, space
+from lineup.judges.classification.examples import Examples, surest
+from lineup.judges.classification.suspects import find_suspects
+from lineup.pictures import new_figure, save_figure, space
 
 COLUMNS, ROWS = 8, 2
-RIGHT, WRONG = "#1a7f37", "#cf222e"
+CONFUSIONS = 4  # rows of the picture of confusions
+WIDTH, HEIGHT, TITLE = 1.25, 1.6, 0.45  # inches: a column, a row with its captions, a line of text
 
 
-def draw_predictions(sample: Sample, probabilities: Tensor, classes: Sequence[str], path: Path) -> None:
-    """Write a PNG of images of `sample` with actual class, answer and confidence.
-
-    probabilities: float32 [n, classes] of one seed. The same input gives the same bytes.
-    """
-    confidence, answers = probabilities.max(1)
-    right, wrong = choose_examples(answers == sample.labels, confidence, COLUMNS * ROWS)
-    figure = new_figure(COLUMNS * 1.25, 2 * ROWS * 1.6 + 0.9)
+def draw_predictions(examples: Examples, path: Path) -> None:
+    """Write a PNG of right and wrong answers. The same input gives the same bytes."""
+    right, wrong = choose_examples(examples.right, examples.confidence, COLUMNS * ROWS)
+    figure = new_figure(COLUMNS * WIDTH, 2 * (ROWS * HEIGHT + TITLE))
     (upper,), (lower,) = figure.subfigures(2, 1, squeeze=False, hspace=0.04)
     upper.suptitle("Right answers, evenly spaced over the test images", fontsize=11)
     lower.suptitle("Wrong answers, surest first", fontsize=11)
-    for half, places, color in ((upper, right, RIGHT), (lower, wrong, WRONG)):
-        for axes, place in zip_longest(half.subplots(ROWS, COLUMNS).flat, places):
-            axes.axis("off")
-            if place is not None:
-                actual, answer = classes[int(sample.labels[place])], classes[int(answers[place])]
-                draw_image(axes, sample.images[place])
-                _write_caption(axes, actual, answer, float(confidence[place]), color)
+    for half, places in ((upper, right), (lower, wrong)):
+        examples.draw(half, places, ROWS, COLUMNS)
+    save_figure(figure, path)
+
+
+def draw_confusions(examples: Examples, path: Path) -> None:
+    """Write a PNG of the most frequent confusions, a row each, the surest mistakes first.
+
+    Nothing is written where all answers are right.
+    """
+    pairs = rank_confusions(examples.sample.labels, examples.answers, len(examples.classes))[:CONFUSIONS]
+    if not pairs:
+        return
+    figure = new_figure(COLUMNS * WIDTH, len(pairs) * (HEIGHT + TITLE))
+    rows = figure.subfigures(len(pairs), 1, squeeze=False, hspace=0.04)[:, 0]
+    for row, (actual, answer, count) in zip(rows, pairs, strict=True):
+        both = (examples.sample.labels == actual) & (examples.answers == answer)
+        name, taken = examples.classes[actual], examples.classes[answer]
+        row.suptitle(f"{name} taken for {taken}: {count}", fontsize=11)
+        examples.draw(row, surest(both.nonzero().flatten(), examples.confidence, COLUMNS), 1, COLUMNS)
+    save_figure(figure, path)
+
+
+def draw_suspects(examples: Examples, path: Path) -> None:
+    """Write a PNG of images whose labels may be wrong, the likeliest first; nothing if there are none."""
+    suspects = find_suspects(examples.probabilities, examples.sample.labels)
+    if not suspects:
+        return
+    shown = suspects[: COLUMNS * ROWS]
+    rows = -(-len(shown) // COLUMNS)
+    figure = new_figure(COLUMNS * WIDTH, rows * HEIGHT + TITLE)
+    figure.suptitle(f"{len(suspects)} label suspects on test, the likeliest first", fontsize=11)
+    examples.draw(figure, shown, rows, COLUMNS)
     save_figure(figure, path)
 
 
@@ -40,18 +62,15 @@ def choose_examples(right: Tensor, confidence: Tensor, count: int) -> tuple[list
 
     right: bool [n]; confidence: float [n], the probability of the answer.
     """
-    spaced = space(right.nonzero().flatten(), count)
-    bad = (~right).nonzero().flatten()
-    surest = bad[confidence[bad].argsort(descending=True, stable=True)][:count]
-    return spaced.tolist(), surest.tolist()
+    spaced: list[int] = space(right.nonzero().flatten(), count).tolist()
+    return spaced, surest((~right).nonzero().flatten(), confidence, count)
 
 
-def _write_caption(axes: Axes, actual: str, answer: str, confidence: float, color: str) -> None:
-    text = f"{_shorten(answer)} {confidence:.0%}"
-    if actual != answer:
-        text += f"\nis {_shorten(actual)}"
-    axes.set_title(text, fontsize=8, color=color, pad=3)
+def rank_confusions(labels: Tensor, answers: Tensor, classes: int) -> list[tuple[int, int, int]]:
+    """Actual class, answer and how often, for every confusion that occurs, the most frequent first.
 
-
-def _shorten(name: str) -> str:
-    return name if len(name) <= 12 else f"{name[:11]}…"
+    labels, answers: int64 [n].
+    """
+    counts = torch.bincount(labels * classes + answers, minlength=classes**2)
+    pairs = [(place // classes, place % classes, int(count)) for place, count in enumerate(counts)]
+    return sorted((pair for pair in pairs if pair[0] != pair[1] and pair[2]), key=lambda pair: -pair[2])
