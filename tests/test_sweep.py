@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -20,7 +21,7 @@ from lineup.errors import LineupError
 from sweep import queue
 from sweep.identity import identify, identify_revision, list_code, refuse_uncommitted
 from sweep.picture import BEST, draw
-from sweep.plan import Point, Sweep, load_sweeps, make_points, pick_sweep
+from sweep.plan import Point, Search, Sweep, load_sweeps, make_points, pick_sweep, place
 from sweep.results import (
     FINISHED,
     Result,
@@ -31,7 +32,8 @@ from sweep.results import (
     format_markdown,
     list_experiments,
 )
-from sweep.run import Running, main
+from sweep.run import Running, main, run_search
+from sweep.search import Values, propose
 from workspace import lay_out
 
 SWEEPS = """sweeps:
@@ -40,6 +42,14 @@ SWEEPS = """sweeps:
     best: highest val_accuracy
     grid:
       recipes.short.lr: [0.02, 0.00001]
+      runs.later.augment: [none]
+searches:
+  chosen:
+    run: later
+    best: highest val_accuracy
+    points: 3
+    space:
+      recipes.short.lr: {low: 0.001, high: 0.1, log: true}
       runs.later.augment: [none]
 waiting:
   soon:
@@ -112,8 +122,8 @@ WRONG = {
 @pytest.mark.parametrize(("old", "new", "message"), WRONG.values(), ids=WRONG.keys())
 def test_a_wrong_file_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     path = tmp_path / "sweeps.yaml"
-    assert SWEEPS.count(old) == 1
-    path.write_text(SWEEPS.replace(old, new))
+    assert old in SWEEPS
+    path.write_text(SWEEPS.replace(old, new, 1))
     with pytest.raises(LineupError) as caught:
         load_sweeps(path)
     assert message in str(caught.value)
@@ -252,7 +262,7 @@ def commit() -> None:
 
 
 def small_points() -> tuple[Sweep, list[Point]]:
-    sweep = pick_sweep(load_sweeps(), "small")
+    sweep = load_sweeps().sweeps["small"]
     return sweep, make_points("small", sweep, parse(Path("params.yaml").read_text(), TINY))
 
 
@@ -364,8 +374,108 @@ def test_without_a_name_all_sweeps_are_listed(repository: Path, capsys: pytest.C
     main()
     assert capsys.readouterr().out.splitlines() == [
         "small        2 points of run later: lr",
+        "chosen       3 points of run later, chosen one after another: lr, augment",
         "soon       waits: run unborn is not declared yet",
     ]
+
+
+# --- searches -------------------------------------------------------------------------------------------
+
+
+def search(**changes: Any) -> Search:
+    space = {
+        "recipes.short.lr": {"low": 0.001, "high": 0.1, "log": True},
+        "recipes.short.batch_size": {"low": 8, "high": 64, "log": False},
+        "runs.dense.seeds": [[0], [0, 1]],
+    }
+    made = {"run": "dense", "best": "highest val_accuracy", "points": 40, "space": space}
+    return Search.model_validate({**made, **changes})
+
+
+def try_all(wanted: Search) -> list[tuple[Values, float]]:
+    """Search by a figure that is best at a rate of 0.01 and two seeds."""
+    told: list[tuple[Values, float]] = []
+    while chosen := propose(wanted, told):
+        for values in chosen:
+            rate, seeds = values["recipes.short.lr"], values["runs.dense.seeds"]
+            assert isinstance(rate, float)
+            told.append((values, (seeds == [0, 1]) - abs(math.log10(rate) + 2)))
+    return told
+
+
+def test_a_search_stays_in_its_space_comes_near_the_best_and_can_be_repeated() -> None:
+    told = try_all(search())
+    assert len(told) == 40
+    for values, _ in told:
+        rate, size = values["recipes.short.lr"], values["recipes.short.batch_size"]
+        assert isinstance(rate, float)
+        assert 0.001 <= rate <= 0.1
+        assert rate == float(f"{rate:.3g}")
+        assert size in range(8, 65)
+    figures = [figure for _, figure in told]
+    assert max(figures) > 0.95
+    assert np.mean(figures[20:]) > np.mean(figures[:10]) + 0.2, "what was found must guide what is tried"
+    assert try_all(search()) == told
+
+
+def test_the_lowest_figure_is_looked_for_where_it_is_the_best() -> None:
+    one = [({"recipes.short.lr": rate}, rate) for rate in (0.002, 0.09, 0.05, 0.04)] * 3
+    space = {"recipes.short.lr": {"low": 0.001, "high": 0.1, "log": True}}
+    chosen = [
+        np.mean([values["recipes.short.lr"] for values in propose(search(best=best, space=space), one)])
+        for best in ("lowest val_loss", "highest val_accuracy")
+    ]
+    assert chosen[0] < chosen[1]
+
+
+def test_the_points_of_a_search_are_a_sweep_of_what_was_tried() -> None:
+    combinations: list[Values] = [
+        {"recipes.short.lr": rate, "recipes.short.batch_size": 8, "runs.dense.seeds": [0]}
+        for rate in (0.05, 0.002, 0.05)
+    ]
+    points = place("sweeps.yaml: searches.s", "space", "dense", combinations, PARAMS)
+    assert [point.params["recipes"]["short"]["lr"] for point in points] == [0.05, 0.002, 0.05]
+    assert search().list_tried(points).grid == {
+        "recipes.short.lr": [0.002, 0.05], "recipes.short.batch_size": [8], "runs.dense.seeds": [[0]],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("low: 0.001", "low: 0.1"), ("low: 0.001", "low: -1.0"), ("high: 0.1, ", "")]
+)
+def test_a_wrong_space_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    assert old in SWEEPS
+    (tmp_path / "sweeps.yaml").write_text(SWEEPS.replace(old, new))
+    with pytest.raises(LineupError, match=r"sweeps\.yaml: searches\.chosen\.space\.recipes\.short\.lr"):
+        load_sweeps(tmp_path / "sweeps.yaml")
+
+
+def test_a_search_goes_round_by_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    rounds: list[int] = []
+
+    class Quick:
+        """In place of DVC's queue: a point gives less the higher its rate."""
+
+        def __init__(self, name: str, sweep: Sweep, points: list[Point]) -> None:
+            self.points = points
+
+        def finish(self, jobs: int) -> list[Row]:
+            rounds.append(len(self.points))
+            rates = [float(str(point.values["recipes.short.lr"])) for point in self.points]
+            return [
+                Row(point, str(rate), FINISHED, f"s-{point.number}", Result("s", 1 - rate, rate))
+                for point, rate in zip(self.points, rates, strict=True)
+            ]
+
+    monkeypatch.setattr("sweep.run.Running", Quick)
+    monkeypatch.setattr("sweep.run.list_experiments", dict)
+    run_search("s", search(points=6), PARAMS, 2)
+    assert rounds == [4, 6]
+    rows = list(csv.DictReader(Path("metrics/sweeps/s.csv").read_text().splitlines()))
+    assert [row["experiment"] for row in rows] == [f"s-{number}" for number in range(1, 7)]
+    best = min(rows, key=lambda row: float(row["recipes.short.lr"]))
+    assert [row["best"] for row in rows] == ["yes" if row is best else "" for row in rows]
 
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "two", "1.5"])

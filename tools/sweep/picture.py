@@ -1,6 +1,7 @@
-"""A sweep as a picture: a heatmap of two parameters, parallel coordinates of any other number."""
+"""A sweep as a picture: a heatmap of a full grid of two parameters, else parallel coordinates."""
 
 from collections.abc import Sequence
+from math import prod
 from typing import Any
 
 import matplotlib as mpl
@@ -31,7 +32,7 @@ def draw(name: str, sweep: Sweep, rows: Sequence[Row]) -> Figure:
     with mpl.rc_context(STYLE):
         figure = new_figure(max(2 + 1.5 * len(sweep.varied), 6.5), 4.5)
         axes = figure.subplots()
-        if len(sweep.varied) == 2:
+        if len(sweep.varied) == 2 and len(rows) == prod(map(len, sweep.grid.values())):
             _draw_heatmap(axes, sweep, rows)
         else:
             _draw_parallel(axes, sweep, rows)
@@ -41,7 +42,7 @@ def draw(name: str, sweep: Sweep, rows: Sequence[Row]) -> Figure:
 
 def _draw_heatmap(axes: Axes, sweep: Sweep, rows: Sequence[Row]) -> None:
     """One cell a pair of values; a point without a result stays white."""
-    labels, (down, across), best = shorten(sweep), sweep.varied, choose(sweep, rows)
+    labels, (down, across), best = shorten(sweep.grid), sweep.varied, choose(sweep, rows)
     figures = _list_figures(rows)
     for row in rows:
         if row.result:
@@ -81,7 +82,7 @@ def _draw_parallel(axes: Axes, sweep: Sweep, rows: Sequence[Row]) -> None:
         axes.annotate(f"{figure:.5g}", (end, _share(figure, figures)), (6, 0), **BESIDE)
     for place in range(end + 1):
         axes.axvline(place, color=INK, lw=0.8)
-    labels = shorten(sweep)
+    labels = shorten(sweep.grid)
     axes.set_xticks(range(end + 1), [*(labels[key] for key in sweep.varied), sweep.metric])
     axes.set_yticks([])
     axes.spines[:].set_visible(False)

@@ -1,14 +1,22 @@
-"""What sweeps.yaml may hold, and the points of a sweep: params.yaml with one combination of values put in."""
+"""What sweeps.yaml may hold, and its points: params.yaml with one combination of values put in."""
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, JsonValue, ValidationError
+from pydantic import (
+    BeforeValidator,
+    Field,
+    JsonValue,
+    PositiveInt,
+    StrictInt,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import ErrorDetails
 
 from lineup.config.params import ParamsError, check, nearest, parse, read
@@ -33,12 +41,14 @@ Best = Annotated[
 ]  # fmt: skip
 
 
-class Sweep(Entry):
-    """sweeps.<name>: the run that is varied, the figure that chooses, and the values of each varied key."""
+Values = Annotated[list[JsonValue], Field(min_length=1)]
+
+
+class Choice(Entry):
+    """What sweeps and searches share: the run that is varied, and the figure that chooses."""
 
     run: Name
     best: Best
-    grid: Annotated[dict[str, Annotated[list[JsonValue], Field(min_length=1)]], Field(min_length=1)]
 
     @property
     def metric(self) -> str:
@@ -55,16 +65,53 @@ class Sweep(Entry):
         """1 if a higher figure is better, else -1."""
         return 1 if self.best.startswith("highest") else -1
 
+
+class Sweep(Choice):
+    """sweeps.<name>: every combination of the values of each varied key."""
+
+    grid: Annotated[dict[str, Values], Field(min_length=1)]
+
     @property
     def varied(self) -> list[str]:
         """The keys that have more than one value."""
         return [key for key, values in self.grid.items() if len(values) > 1]
 
 
+class Range(Entry):
+    """Numbers from low to high, whole ones if both are; log: as many below as above the geometric mean."""
+
+    low: StrictInt | float
+    high: StrictInt | float
+    log: bool
+
+    @model_validator(mode="after")
+    def refuse_empty(self) -> Self:
+        """Refuse a range that holds nothing to choose."""
+        if not (self.low < self.high and (self.low > 0 or not self.log)):
+            raise ValueError("low below high, and above 0 where log is true")
+        return self
+
+
+class Search(Choice):
+    """searches.<name>: so many `points`, each chosen by what those before it gave."""
+
+    points: PositiveInt
+    space: Annotated[dict[str, Range | Values], Field(min_length=1)]
+
+    def list_tried(self, points: Sequence["Point"]) -> Sweep:
+        """The sweep whose grid has the values of `points`."""
+        values: dict[str, list[JsonValue]] = {
+            key: [point.values[key] for point in points] for key in self.space
+        }
+        grid = {key: sorted(_distinct(tried), key=_order) for key, tried in values.items()}
+        return Sweep(run=self.run, best=self.best, grid=grid)
+
+
 class Sweeps(Entry):
     """The whole of sweeps.yaml."""
 
     sweeps: dict[Name, Sweep]
+    searches: dict[Name, Search]
     waiting: dict[Name, Sweep]
 
 
@@ -90,44 +137,63 @@ def load_sweeps(path: Path = SWEEPS) -> Sweeps:
         raise ParamsError(_explain(detail, path) for detail in details) from error
 
 
-def pick_sweep(sweeps: Sweeps, name: str) -> Sweep:
-    """The sweep called `name`. Raises LineupError if there is none, or if it waits."""
+def pick_sweep(sweeps: Sweeps, name: str) -> Sweep | Search:
+    """The sweep or search called `name`. Raises LineupError if there is none, or if it waits."""
     if name in sweeps.waiting:
         run = sweeps.waiting[name].run
         fix = f"declare run {run} in {PARAMS}, then move the entry up into sweeps"
         raise LineupError(f"{SWEEPS}: waiting.{name}", "waits", "a sweep under sweeps", fix)
-    if name not in sweeps.sweeps:
-        fix = nearest(name, [*sweeps.sweeps, *sweeps.waiting])
+    known: dict[str, Sweep | Search] = {**sweeps.sweeps, **sweeps.searches}
+    if name not in known:
+        fix = nearest(name, [*known, *sweeps.waiting])
         raise LineupError(f"{SWEEPS}: sweeps.{name}", "not there", "the name of a sweep", fix)
-    return sweeps.sweeps[name]
+    return known[name]
 
 
 def make_points(name: str, sweep: Sweep, params: Mapping[str, Any]) -> list[Point]:
     """Every combination of the values of `sweep`, put into `params`, the content of params.yaml.
 
-    A run that waits is moved into runs. Raises LineupError for a run or key that params.yaml lacks, for a
-    value that its schema refuses, and for two combinations that would train the same.
+    Raises LineupError as `place` does, and for two combinations that would train the same.
     """
     where = f"{SWEEPS}: sweeps.{name}"
-    waits = sweep.run in params["waiting"]
-    base = deepcopy(dict(params))
-    if waits:
-        entry = base["runs"][sweep.run] = base["waiting"].pop(sweep.run)
-        if entry["weights"] in base["waiting_weights"]:
-            base["weights"][entry["weights"]] = base["waiting_weights"].pop(entry["weights"])
-    if sweep.run not in base["runs"]:
-        raise LineupError(
-            f"{where}.run", f"no run {sweep.run!r}", "a run of params.yaml", _near(sweep, params)
-        )
-    moved = base["weights"].keys() - params["weights"].keys()
-    points = list(_combine(where, sweep, base, waits, moved))
+    combinations = [dict(zip(sweep.grid, values, strict=True)) for values in product(*sweep.grid.values())]
+    points = place(where, "grid", sweep.run, combinations, params)
     read_by = [describe_training(point.params, sweep.run) for point in points]
-    for place, training in enumerate(read_by):
-        if training in read_by[:place]:
-            found = f"points {read_by.index(training) + 1} and {place + 1} train the same"
+    for number, training in enumerate(read_by):
+        if training in read_by[:number]:
+            found = f"points {read_by.index(training) + 1} and {number + 1} train the same"
             fix = "remove a value that stands twice, or a key that this run does not use"
             raise LineupError(f"{where}.grid", found, f"keys that run {sweep.run} reads", fix)
     return points
+
+
+def place(
+    where: str,
+    part: str,
+    run: str,
+    combinations: Sequence[Mapping[str, JsonValue]],
+    params: Mapping[str, Any],
+) -> list[Point]:
+    """A point of `run` for each of `combinations` {key: value}, put into `params`.
+
+    where, part: how messages name the entry and the part of it that combines. A run that waits is moved
+    into runs. Raises LineupError for a run or key that params.yaml lacks, and for a value that its schema
+    refuses.
+    """
+    waits = run in params["waiting"]
+    base = deepcopy(dict(params))
+    if waits:
+        entry = base["runs"][run] = base["waiting"].pop(run)
+        if entry["weights"] in base["waiting_weights"]:
+            base["weights"][entry["weights"]] = base["waiting_weights"].pop(entry["weights"])
+    if run not in base["runs"]:
+        fix = nearest(run, [*params["runs"], *params["waiting"]])
+        raise LineupError(f"{where}.run", f"no run {run!r}", "a run of params.yaml", fix)
+    moved = base["weights"].keys() - params["weights"].keys()
+    return [
+        _place(f"{where}.{part}", run, number, values, base, waits, moved)
+        for number, values in enumerate(combinations, start=1)
+    ]
 
 
 def describe_training(params: Mapping[str, Any], run: str) -> dict[str, Any]:
@@ -147,16 +213,20 @@ def describe_training(params: Mapping[str, Any], run: str) -> dict[str, Any]:
     }
 
 
-def _combine(
-    where: str, sweep: Sweep, base: Mapping[str, Any], waits: bool, weights: Iterable[str]
-) -> Iterator[Point]:
-    for number, combination in enumerate(product(*sweep.grid.values()), start=1):
-        values = dict(zip(sweep.grid, combination, strict=True))
-        params = deepcopy(dict(base))
-        for key, value in values.items():
-            _put(params, key, value, f"{where}.grid")
-        check(params, Path(f"{where}.grid"))
-        yield Point(number, values, params, tuple(_override(sweep.run, values, params, waits, weights)))
+def _place(
+    where: str,
+    run: str,
+    number: int,
+    values: Mapping[str, JsonValue],
+    base: Mapping[str, Any],
+    waits: bool,
+    weights: Iterable[str],
+) -> Point:
+    params = deepcopy(dict(base))
+    for key, value in values.items():
+        _put(params, key, value, where)
+    check(params, Path(where))
+    return Point(number, values, params, tuple(_override(run, values, params, waits, weights)))
 
 
 def _override(
@@ -201,8 +271,14 @@ def _to_hydra(value: JsonValue) -> str:
     return json.dumps(value)
 
 
-def _near(sweep: Sweep, params: Mapping[str, Any]) -> str:
-    return nearest(sweep.run, [*params["runs"], *params["waiting"]])
+def _distinct(values: Sequence[JsonValue]) -> list[JsonValue]:
+    return [value for place, value in enumerate(values) if value not in values[:place]]
+
+
+def _order(value: JsonValue) -> tuple[bool, float, str]:
+    """Numbers by size, before all else by its text."""
+    number = isinstance(value, int | float)
+    return not number, float(value) if isinstance(value, int | float) else 0.0, str(value)
 
 
 def _explain(detail: ErrorDetails, path: Path) -> LineupError:
@@ -213,7 +289,8 @@ def _explain(detail: ErrorDetails, path: Path) -> LineupError:
             where, "missing", "every key, nothing has a default", f"add {place[-1]}: with a value"
         )
     if kind == "extra_forbidden":
-        known = (Sweep if len(place) > 1 else Sweeps).model_fields
+        kind_of = {"searches": Search}.get(place[0], Sweep)
+        known = (kind_of if len(place) > 1 else Sweeps).model_fields
         return LineupError(where, "unknown key", "a key of the schema", nearest(place[-1], known))
     if kind == "literal_error":
         expected = detail["ctx"]["expected"].replace("'", "")

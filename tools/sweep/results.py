@@ -4,7 +4,7 @@ import csv
 import io
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +84,7 @@ def format_markdown(name: str, sweep: Sweep, rows: Sequence[Row]) -> str:
         rows, key=lambda row: (not row.result, -sweep.sign * row.result.validation if row.result else 0)
     )
     done, best = sum(bool(row.result) for row in rows), choose(sweep, rows)
-    labels = [shorten(sweep)[key] for key in sweep.varied]
+    labels = [shorten(sweep.grid)[key] for key in sweep.varied]
     head = ["experiment", *labels, "seeds", sweep.metric, sweep.test_metric, "status"]
     lines = [
         f"# Sweep {name}: {done} of {len(rows)} points of run {sweep.run}",
@@ -103,10 +103,10 @@ def format_markdown(name: str, sweep: Sweep, rows: Sequence[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def shorten(sweep: Sweep) -> dict[str, str]:
-    """A label for each key of the grid: its last part, or all of it where two end alike."""
-    last = [key.rsplit(".", 1)[-1] for key in sweep.grid]
-    return {key: end if last.count(end) == 1 else key for key, end in zip(sweep.grid, last, strict=True)}
+def shorten(keys: Collection[str]) -> dict[str, str]:
+    """A label for each of the `keys` that are varied: its last part, or all of it where two end alike."""
+    last = [key.rsplit(".", 1)[-1] for key in keys]
+    return {key: end if last.count(end) == 1 else key for key, end in zip(keys, last, strict=True)}
 
 
 def _seeds(sweep: Sweep, point: Point) -> str:

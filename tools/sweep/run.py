@@ -19,7 +19,7 @@ from lineup.pictures import save_figure
 from sweep import queue
 from sweep.identity import git, identify, identify_revision, list_code, refuse_uncommitted
 from sweep.picture import draw
-from sweep.plan import PARAMS, Point, Sweep, load_sweeps, make_points, pick_sweep
+from sweep.plan import PARAMS, SWEEPS, Point, Search, Sweep, load_sweeps, make_points, pick_sweep, place
 from sweep.results import (
     FINISHED,
     Result,
@@ -32,6 +32,7 @@ from sweep.results import (
     list_experiments,
     shorten,
 )
+from sweep.search import Values, propose
 
 METRICS, PLOTS = Path("metrics/sweeps"), Path("plots/sweeps")
 POLL_SECONDS = 2.0
@@ -49,7 +50,25 @@ def main(name: str = "", jobs: str = "1") -> None:
         list_sweeps(params)
         return
     sweep = pick_sweep(load_sweeps(), name)
-    Running(name, sweep, make_points(name, sweep, params)).finish(int(jobs))
+    if isinstance(sweep, Search):
+        run_search(name, sweep, params, int(jobs))
+    else:
+        report(name, sweep, Running(name, sweep, make_points(name, sweep, params)).finish(int(jobs)))
+
+
+def run_search(name: str, search: Search, params: Mapping[str, Any], jobs: int) -> None:
+    """Try points until the search has all, and report after each round of them."""
+    tried: list[Values] = []
+    told: list[tuple[Values, float]] = []
+    while chosen := propose(search, told):
+        tried += chosen
+        points = place(f"{SWEEPS}: searches.{name}", "space", search.run, tried, params)
+        sweep = search.list_tried(points)
+        rows = Running(name, sweep, points).finish(jobs)
+        report(name, sweep, rows)
+        # By value: two points that happen to be equal are one row.
+        found = [(row.point.values, row.result.validation) for row in rows if row.result]
+        told = [(values, next(figure for other, figure in found if other == values)) for values in tried]
 
 
 def list_sweeps(params: Mapping[str, Any]) -> None:
@@ -57,8 +76,11 @@ def list_sweeps(params: Mapping[str, Any]) -> None:
     sweeps = load_sweeps()
     for name, sweep in sweeps.sweeps.items():
         points = len(make_points(name, sweep, params))
-        keys = ", ".join(shorten(sweep)[key] for key in sweep.varied)
+        keys = ", ".join(shorten(sweep.grid)[key] for key in sweep.varied)
         print(f"{name:10} {points:3} points of run {sweep.run}: {keys}")
+    for name, search in sweeps.searches.items():
+        keys = ", ".join(shorten(search.space)[key] for key in search.space)
+        print(f"{name:10} {search.points:3} points of run {search.run}, chosen one after another: {keys}")
     for name, sweep in sweeps.waiting.items():
         ready = sweep.run in params["runs"] or sweep.run in params["waiting"]
         hint = "is declared now: move the sweep up into sweeps" if ready else "is not declared yet"
@@ -81,18 +103,12 @@ class Running:
             self._points[identity] = point
         self._shown: dict[str, str] = {}
 
-    def finish(self, jobs: int) -> None:
-        """Queue what has no result, wait for it, and write what there is. Raises LineupError for failures."""
+    def finish(self, jobs: int) -> list[Row]:
+        """Queue what has no result, and wait for it."""
         queue.end_orphans()
         self._add_missing()
         self._watch(jobs)
-        rows = self._rows()
-        self._write(rows)
-        failed = [row for row in rows if row.status != FINISHED]
-        if failed:
-            logs = ", ".join(f"dvc queue logs {row.experiment}" for row in failed[:3])
-            raise LineupError(f"sweep {self._name}", f"{len(failed)} of {len(rows)} points failed",
-                              "all to finish", f"see {logs}; run again to repeat them")  # fmt: skip
+        return self._rows()
 
     def _results(self) -> dict[str, Result]:
         return find_results(self._name, self._sweep, self._code, METRICS / f"{self._name}.csv")
@@ -164,7 +180,7 @@ class Running:
 
     def _show(self, identity: str, experiment: str, status: str, result: Result | None) -> None:
         """Print one line of a point, unless it is the one that was printed last."""
-        point, labels = self._points[identity], shorten(self._sweep)
+        point, labels = self._points[identity], shorten(self._sweep.grid)
         values = " ".join(f"{labels[key]}={point.values[key]}" for key in self._sweep.varied)
         figure = f"  {self._sweep.metric} {result.validation:.6g}" if result else ""
         line = f"{experiment}  {values}  {status}{figure}"
@@ -172,18 +188,24 @@ class Running:
             self._shown[identity] = line
             print(line, flush=True)
 
-    def _write(self, rows: Sequence[Row]) -> None:
-        """Write the table and the picture, and print what was chosen."""
-        write_text(METRICS / f"{self._name}.csv", format_csv(self._sweep, rows))
-        write_text(METRICS / f"{self._name}.md", format_markdown(self._name, self._sweep, rows))
-        save_figure(draw(self._name, self._sweep, rows), PLOTS / f"{self._name}.png")
-        print(f"table: {METRICS / self._name}.csv and .md, picture: {PLOTS / self._name}.png")
-        best = choose(self._sweep, rows)
-        if best and best.result:
-            values = " ".join(f"{key}={value}" for key, value in best.point.values.items())
-            print(f"best: {best.experiment} ({self._sweep.metric} {best.result.validation:.6g}): {values}")
-            if best.experiment in list_experiments():
-                print(f"dvc exp apply {best.experiment}  # brings its parameters, weights and metrics here")
+
+def report(name: str, sweep: Sweep, rows: Sequence[Row]) -> None:
+    """Write the table and the picture, and print what was chosen. Raises LineupError for failed points."""
+    write_text(METRICS / f"{name}.csv", format_csv(sweep, rows))
+    write_text(METRICS / f"{name}.md", format_markdown(name, sweep, rows))
+    save_figure(draw(name, sweep, rows), PLOTS / f"{name}.png")
+    print(f"table: {METRICS / name}.csv and .md, picture: {PLOTS / name}.png")
+    best = choose(sweep, rows)
+    if best and best.result:
+        values = " ".join(f"{key}={value}" for key, value in best.point.values.items())
+        print(f"best: {best.experiment} ({sweep.metric} {best.result.validation:.6g}): {values}")
+        if best.experiment in list_experiments():
+            print(f"dvc exp apply {best.experiment}  # brings its parameters, weights and metrics here")
+    failed = [row for row in rows if row.status != FINISHED]
+    if failed:
+        logs = ", ".join(f"dvc queue logs {row.experiment}" for row in failed[:3])
+        raise LineupError(f"sweep {name}", f"{len(failed)} of {len(rows)} points failed",
+                          "all to finish", f"see {logs}; run again to repeat them")  # fmt: skip
 
 
 def _last_epoch(task: queue.Task) -> str:
