@@ -27,7 +27,7 @@ class Examples:
         return self.answers == self.sample.labels
 
     def draw(self, half: Figure | SubFigure, places: Sequence[int], rows: int, columns: int) -> None:
-        """Fill a grid of `half` with the images at `places`, each under its answer, confidence and class."""
+        """Fill a grid of `half` with the images at `places`, each under its answer, confidence and label."""
         for axes, place in zip_longest(half.subplots(rows, columns, squeeze=False).flat, places):
             axes.axis("off")
             if place is not None:
@@ -38,7 +38,7 @@ class Examples:
         actual, answer = int(self.sample.labels[place]), int(self.answers[place])
         text = f"{_shorten(self.classes[answer])} {float(self.confidence[place]):.0%}"
         if actual != answer:
-            text += f"\nis {_shorten(self.classes[actual])}"
+            text += f"\nlabel: {_shorten(self.classes[actual])}"
         axes.set_title(text, fontsize=8, color=RIGHT if actual == answer else WRONG, pad=3)
 
 
