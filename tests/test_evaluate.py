@@ -118,8 +118,10 @@ def test_picture_is_a_picture(project: Path) -> None:
 
 def test_only_convolutions_have_filters_to_draw(project: Path) -> None:
     assert [path.name for path in sorted((project / PICTURE).parent.iterdir())] == [
+        "confusions.png",
         "predictions.png",
         "reliability.png",
+        "suspects.png",
     ]
 
 

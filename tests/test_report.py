@@ -88,8 +88,8 @@ def test_page_holds_every_run_claim_and_picture(page: Reader) -> None:
         "calibration error",
     ):
         assert expected in text
-    # Accuracy, cost and error, two overlays of curves a task, and the curves of each run.
-    assert sum(tag == "svg" for tag, _ in page.tags) == 3 + 2 * 2 + 7
+    # Accuracy, two costs, gaps and error, two overlays of curves a task, and the curves of each run.
+    assert sum(tag == "svg" for tag, _ in page.tags) == 5 + 2 * 2 + 7
     assert sum(a.get("class") == "matrix" for _, a in page.tags) == 7
 
 
