@@ -7,9 +7,8 @@ from torch import nn, optim
 
 from lineup.errors import LineupError
 from lineup.models import PixelModel
+from lineup.training.memo import NORMS, Memo
 from lineup.training.names import find_head, find_layers, is_within
-
-NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
 class Freezer:
@@ -21,12 +20,16 @@ class Freezer:
         # Networks made of blocks have dropout of other kinds inside, which a report's one rate is not about.
         place = head if hasattr(head, "stands_for") else model
         self.dropout = {module: module.p for module in place.modules() if isinstance(module, nn.Dropout)}
+        self.memo: Memo | None = None
 
     def start(self, phase: Mapping[str, Any]) -> None:
         """Get the model ready for `phase`: what is trainable, and its dropout where the phase names one."""
         set_trainable(self.model, phase["trainable"])
         for module, rate in self.dropout.items():
             module.p = phase.get("dropout", rate)
+        if self.memo:
+            self.memo.close()
+        self.memo = Memo(self.model.net) if trains_only_head(self.model) else None
 
     def spread_rates(self, optimizer: optim.Optimizer, phase: Mapping[str, Any]) -> None:
         """Let the first layer that is trained learn at the share `first_rate` of the last one's rate.
@@ -38,10 +41,15 @@ class Freezer:
             optimizer.param_groups = list(spread(optimizer.param_groups, layers, phase["first_rate"]))
 
     def hold_statistics(self) -> None:
-        """Put frozen batch norms of a model in training mode back: they keep their statistics."""
+        """Put frozen batch norms of a model in training mode back: they keep their statistics.
+
+        Called at the start of each epoch.
+        """
         for module in self.model.modules():
             if isinstance(module, NORMS) and module.weight is not None and not module.weight.requires_grad:
                 module.eval()
+        if self.memo:
+            self.memo.start_epoch()
 
 
 def set_trainable(model: PixelModel, trainable: str | float) -> None:
@@ -54,6 +62,12 @@ def set_trainable(model: PixelModel, trainable: str | float) -> None:
     for index, layer in enumerate(layers.values()):
         for parameter in layer.parameters(recurse=False):
             parameter.requires_grad_(index >= first)
+
+
+def trains_only_head(model: PixelModel) -> bool:
+    """Whether gradients reach some of the head and nothing before it."""
+    trained = {parameter for parameter in model.parameters() if parameter.requires_grad}
+    return bool(trained) and trained <= set(find_head(model.net)[1].parameters())
 
 
 def spread(
