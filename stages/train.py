@@ -7,6 +7,8 @@ augmentation and recipe. Out: models/<run>/, plots/curves/<run>.csv, metrics/tra
 import json
 from pathlib import Path
 
+import torch
+
 from lineup import runtime
 from lineup.config.params import load, pick
 from lineup.console import stage
@@ -25,6 +27,9 @@ from lineup.training.seeds import (
 
 def main(name: str) -> None:
     """Train every seed of the run called `name`."""
+    # Numbers below 1e-38 count as zero. They take ten times as long, and the moments of units that died end
+    # there: AlexNet's steps took 2.5 times as long. Set before any thread starts, because those inherit it.
+    torch.set_flush_denormal(True)
     params = load()
     run = pick(params.runs, name, "runs")
     runtime.start(params.recipes[run.recipe].threads)

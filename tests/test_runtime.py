@@ -1,7 +1,9 @@
 """Threads, devices and what is recorded about them."""
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -9,6 +11,8 @@ import torch
 from lineup import runtime
 from lineup.environment import describe_environment, device_name
 from lineup.errors import LineupError
+
+ROOT = Path(__file__).parent.parent
 
 
 def test_a_process_computes_with_the_threads_it_was_told_and_deterministically() -> None:
@@ -19,6 +23,24 @@ def test_a_process_computes_with_the_threads_it_was_told_and_deterministically()
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["3", "True", "False"]
+
+
+def test_all_threads_of_a_training_take_denormal_numbers_for_zero(tmp_path: Path) -> None:
+    code = (
+        "import contextlib, torch; from lineup.errors import LineupError; from train import main\n"
+        "with contextlib.suppress(LineupError): main('none')\n"
+        "torch.set_num_threads(2); print(int(torch.full((10**6,), 1e-40).mul(0.5).count_nonzero()))"
+    )
+    paths = f"{ROOT / 'src'}:{ROOT / 'stages'}"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": paths},
+    )
+    assert done.stdout.split() == ["0"], done.stdout
 
 
 def test_devices_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
