@@ -32,7 +32,7 @@ class Memo:
         self.features: dict[bytes, Tensor] = {}
         self.bytes = self.epochs = self.seen = self.known = 0
         self.checked = False
-        self.net.forward = self.forward  # type: ignore[method-assign]
+        self.net.forward = self.forward
 
     def close(self) -> None:
         """Give the network its own forward pass back."""
@@ -85,7 +85,7 @@ class Memo:
         try:
             yield
         finally:
-            self.net.forward = self.forward  # type: ignore[method-assign]
+            self.net.forward = self.forward
 
     def _keep(self, key: bytes, row: Tensor) -> None:
         size = row.numel() * row.element_size()
