@@ -96,11 +96,15 @@ def write_scores(
     write_predictions(predictions, Path(f"data/predictions/{run}.safetensors"), collect_kept(scores))
     outcomes, ids = torch.stack([seed.outcomes for seed in scores.values()]), samples["test"].ids
     write_outcomes(list(scores), digest_ids(ids), outcomes, Path(f"metrics/outcomes/{run}.safetensors"))
-    write_json(f"metrics/runs/{run}.json", summarize_run(scores, len(samples["test"].ids), cost, judge))
+    mean = summarize_run(scores, len(samples["test"].ids), cost, judge)
+    write_json(f"metrics/runs/{run}.json", {name: mean[name] for name in judge.BRIEF})
     alarms = {
         seed: find_in_answers(s.probabilities["val"], samples["val"].labels) for seed, s in scores.items()
     }
-    detail = {**detail_run(scores, predictions, judge), "alarms": {str(s): a for s, a in alarms.items() if a}}
+    detail = {
+        **detail_run(scores, predictions, mean, judge),
+        "alarms": {str(s): a for s, a in alarms.items() if a},
+    }
     write_json(f"metrics/detail/{run}.json", detail)
     write_text(Path(f"plots/confusion/{run}.csv"), confusion_csv(scores, classes))
 

@@ -114,11 +114,11 @@ def test_a_row_that_no_report_has_is_refused(project: Path, monkeypatch: pytest.
 
 
 def test_missing_results_are_refused_by_name(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (project / "metrics/runs/d3.json").unlink()
+    (project / "metrics/detail/d3.json").unlink()
     (project / "plots/curves/own.csv").unlink()
     with pytest.raises(LineupError) as error:
         compare(project, monkeypatch)
-    assert "d3 has no metrics/runs/d3.json; own has no plots/curves/own.csv; expected" in str(error.value)
+    assert "d3 has no metrics/detail/d3.json; own has no plots/curves/own.csv; expected" in str(error.value)
     assert not (project / "metrics/comparison.csv").exists()
 
 

@@ -41,7 +41,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_figures_are_means_over_seeds_of_the_kept_predictions(project: Path) -> None:
-    metrics = json.loads((project / METRICS).read_text())
+    metrics = json.loads((project / DETAIL).read_text())["mean"]
     kept = read_predictions(project / PREDICTIONS)
     assert kept.seeds == (0, 3)
     for split, answers in kept.splits.items():
@@ -56,6 +56,14 @@ def test_figures_are_means_over_seeds_of_the_kept_predictions(project: Path) -> 
     assert metrics["trainable_parameters"] == 27
 
 
+def test_dvc_shows_a_few_of_them(project: Path) -> None:
+    shown, mean = (
+        json.loads((project / METRICS).read_text()),
+        json.loads((project / DETAIL).read_text())["mean"],
+    )
+    assert shown == {name: mean[name] for name in ("val_accuracy", "test_accuracy", "test_loss", "macro_f1")}
+
+
 def test_detail_has_every_seed_and_its_deviation(project: Path) -> None:
     detail = json.loads((project / DETAIL).read_text())
     accuracies = [detail["seeds"][seed]["test_accuracy"] for seed in ("0", "3")]
@@ -65,7 +73,8 @@ def test_detail_has_every_seed_and_its_deviation(project: Path) -> None:
 
 
 def test_several_seeds_have_an_interval(project: Path) -> None:
-    metrics, detail = (json.loads((project / name).read_text()) for name in (METRICS, DETAIL))
+    detail = json.loads((project / DETAIL).read_text())
+    metrics = detail["mean"]
     accuracies = [detail["seeds"][seed]["test_accuracy"] for seed in ("0", "3")]
     low, high = seeds_interval(accuracies)
     assert (metrics["test_seeds_low"], metrics["test_seeds_high"]) == pytest.approx((low, high), abs=2e-5)
@@ -81,8 +90,9 @@ def test_a_single_seed_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     path = tmp_path / "models/small/model.json"
     path.write_text(json.dumps(json.loads(path.read_text()) | {"seeds": [3]}))
     evaluate_here(tmp_path, RUN, monkeypatch)
-    assert not {"val_sd", "test_sd", "test_seeds_low"} & set(json.loads((tmp_path / METRICS).read_text()))
-    assert set(json.loads((tmp_path / DETAIL).read_text())["interval"].values()) == {None}
+    detail = json.loads((tmp_path / DETAIL).read_text())
+    assert not {"val_sd", "test_sd", "test_seeds_low"} & set(detail["mean"])
+    assert set(detail["interval"].values()) == {None}
 
 
 def test_outcomes_are_the_right_answers_of_every_seed(project: Path) -> None:
@@ -93,7 +103,7 @@ def test_outcomes_are_the_right_answers_of_every_seed(project: Path) -> None:
 
 
 def test_calibration_is_of_the_kept_predictions(project: Path) -> None:
-    metrics = json.loads((project / METRICS).read_text())
+    metrics = json.loads((project / DETAIL).read_text())["mean"]
     kept = read_predictions(project / PREDICTIONS)
     val, test = kept.splits["val"], kept.splits["test"]
     errors = [measure_error(seed, test.labels) for seed in test.probabilities]

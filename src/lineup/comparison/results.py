@@ -13,7 +13,6 @@ from lineup.evaluation.outcomes import Outcomes, read_outcomes
 from lineup.evaluation.predictions import refuse_unaligned
 
 FILES = {
-    "metrics": "metrics/runs/{}.json",
     "detail": "metrics/detail/{}.json",
     "latency": "metrics/latency/{}.json",
     "training": "metrics/training/{}.json",
@@ -29,7 +28,6 @@ PROBLEMS_NAMED = 3
 class Result:
     """One run's files as stages/train.py and stages/evaluate.py write them; pictures: {name: PNG's bytes}."""
 
-    metrics: dict[str, Any]
     detail: dict[str, Any]
     latency: dict[str, Any]
     training: dict[str, Any]
@@ -37,6 +35,12 @@ class Result:
     curves: list[dict[str, str]]
     confusion: list[dict[str, str]]
     pictures: dict[str, bytes]
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Means over seeds, and what follows from them."""
+        mean: dict[str, Any] = self.detail["mean"]
+        return mean
 
 
 def read_results(runs: Mapping[str, Entry]) -> dict[str, Result]:

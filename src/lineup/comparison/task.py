@@ -25,7 +25,7 @@ class Task:
     """What is measured in the runs of a task, and how it is shown.
 
     headline: the quantity that runs are chosen by on validation (val_…) and compared by on test (test_…);
-    metrics: the keys of metrics/runs that the table takes beside those of every task; curves: the
+    metrics: the means in metrics/detail that the table takes beside those of every task; curves: the
     quantities of plots/curves (train_…, val_…) and the titles of their axes; brief: the columns for a
     README or a terminal, full: those of the report, seeds: those of a single seed; score: the headline
     on test, with its interval where there is one; draw: pictures of all measured runs; note: what the

@@ -1,4 +1,4 @@
-"""The figures of a run as files keep them: means over seeds for DVC, and all the rest beside them."""
+"""The figures of a run as files keep them."""
 
 import csv
 import io
@@ -33,9 +33,9 @@ def summarize_run(
 
 
 def detail_run(
-    scores: Mapping[int, SeedScores], predictions: Predictions, judge: ModuleType
+    scores: Mapping[int, SeedScores], predictions: Predictions, mean: Mapping[str, float], judge: ModuleType
 ) -> dict[str, Any]:
-    """Figures of every seed, their spread (null for one seed), classes, and what was scored.
+    """Means over seeds, figures of every seed, their spread (null for one seed), classes, what was scored.
 
     sd is their standard deviation, interval that of their mean, by Student's t.
     """
@@ -43,6 +43,7 @@ def detail_run(
     return {
         "images": {name: len(answers.ids) for name, answers in predictions.splits.items()},
         "ids": {name: digest_ids(answers.ids) for name, answers in predictions.splits.items()},
+        "mean": dict(mean),
         "seeds": {seed: _round(figure, judge.DIGITS) for seed, figure in figures.items()},
         "sd": _deviations(list(figures.values()), judge.DIGITS),
         "interval": _intervals(list(figures.values()), judge.DIGITS),

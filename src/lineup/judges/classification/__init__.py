@@ -17,6 +17,7 @@ from lineup.models import PixelModel
 from lineup.statistics.intervals import wilson_interval
 
 DIGITS, HEADLINE = 6, "accuracy"
+BRIEF = ("val_accuracy", "test_accuracy", "test_loss", "macro_f1")
 
 
 def score_seed(

@@ -22,6 +22,7 @@ from lineup.judges.reconstruction.probe import probe
 from lineup.models import PixelModel
 
 DIGITS, HEADLINE = 8, "mse"
+BRIEF = ("val_mse", "test_mse", "test_psnr", "test_ssim")
 MEASURES = ("mse", "psnr", "ssim")
 MOST_PSNR = 100.0  # dB; those of a perfect image are infinitely many
 CHUNK = 500
