@@ -14,7 +14,7 @@ from lineup.errors import LineupError
 from lineup.evaluation.outcomes import read_outcomes
 from lineup.evaluation.predictions import read_predictions
 from lineup.inference import to_batch
-from lineup.judges.reconstruction import measure_images
+from lineup.judges.reconstruction import MEASURES, measure_images
 from lineup.models import PixelModel, rebuild
 from lineup.tasks import reconstruction
 
@@ -99,7 +99,7 @@ def test_a_second_evaluation_gives_the_same_bytes(project: Path, monkeypatch: py
 def give_back(outputs: torch.Tensor) -> torch.Tensor:
     """Measure what stands for the outputs of a model against images that are all mid-gray."""
     images = torch.full((len(outputs), 16, 16, 3), 51, dtype=torch.uint8)
-    return measure_images(lambda model, chunk: outputs, None, images, "x")  # type: ignore[arg-type]
+    return measure_images(lambda model, chunk: outputs, None, images, tuple(MEASURES), "x")  # type: ignore[arg-type]
 
 
 def test_a_perfect_image_has_no_error_and_full_similarity() -> None:
