@@ -1,5 +1,6 @@
 """Optimizers by name."""
 
+import copy
 from pathlib import Path
 from typing import Any, get_args
 
@@ -83,3 +84,38 @@ def test_muon_moves_kernels_by_its_rate_and_keeps_their_length() -> None:
     optimizer.step()
     assert (kernel - unit).norm().item() == pytest.approx(0.05 * 2, rel=0.25)
     assert kernel.norm().item() == pytest.approx(2, abs=0.11)
+
+
+def take_steps(net: nn.Sequential, optimizer: optim.Optimizer, count: int = 2) -> None:
+    torch.manual_seed(1)
+    for _ in range(count):
+        optimizer.zero_grad()
+        net(torch.randn(8, 3, 8, 8)).square().mean().backward()
+        optimizer.step()
+
+
+def test_muon_adamw_moves_kernels_as_muon_and_all_else_as_adamw() -> None:
+    nets, options = [make(), make(), make()], {"momentum": 0.5, "weight_decay": 0.1}
+    for net, name, lr in zip(nets, ("muon_adamw", "muon", "adamw"), (0.2, 0.2, 0.002), strict=True):
+        optimizer = load_optimizer(name).build(net, lr=lr, **options)
+        for group in optimizer.param_groups:
+            group["betas"] = (0.9, 0.99)
+        take_steps(net, optimizer, 1)
+    both, muon, adamw = (net.state_dict() for net in nets)
+    assert torch.equal(both["0.weight"], muon["0.weight"])
+    for name in ("1.weight", "1.bias", "2.weight", "4.weight", "4.bias"):
+        torch.testing.assert_close(both[name], adamw[name])
+
+
+def test_muon_adamw_goes_on_from_its_state() -> None:
+    options = {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.1}
+    net, other = make(), make()
+    build = load_optimizer("muon_adamw").build
+    optimizer = build(net, **options)
+    take_steps(net, optimizer)
+    other.load_state_dict(net.state_dict())
+    restored = build(other, **options)
+    restored.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    take_steps(net, optimizer)
+    take_steps(other, restored)
+    assert all(torch.equal(tensor, other.state_dict()[name]) for name, tensor in net.state_dict().items())

@@ -30,7 +30,7 @@ Seed = Annotated[int, Field(ge=0, lt=2**32)]
 # DVC names stages by these keys, so a dot, a slash or an @ would break it.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
 Family = Literal["cnn", "fast", "timm", "torchvision", "mlp", "autoencoder"]
-Optimizer = Literal["sgd", "nesterov", "adam", "adamw", "rmsprop", "muon"]
+Optimizer = Literal["sgd", "nesterov", "adam", "adamw", "rmsprop", "muon", "muon_adamw"]
 
 LAYER = re.compile(r"(conv|dense) [1-9]\d*|pool|dropout|flatten|gap")
 
