@@ -299,6 +299,18 @@ def test_sizes_are_checked_against_the_view() -> None:
     assert "models.cnn.d3 leaves nothing of an image" in refusal(data)
 
 
+def test_a_warmup_ends_before_its_phase() -> None:
+    def warm(epochs: float, phases: dict[str, Any]) -> dict[str, Any]:
+        data = changed("recipes.d3.schedule", {"name": "cosine", "warmup": epochs})
+        data["recipes"]["d3"]["phases"] = phases
+        return data
+
+    assert "recipes.d3.schedule.warmup: 10 epochs of 10;" in refusal(warm(10.0, {}))
+    check(warm(9.9, {}), FILE)
+    short = warm(3.0, {"first": {"epochs": 3}, "second": {"epochs": 4}})
+    assert "recipes.d3.phases.first.schedule.warmup: 3 epochs of 3;" in refusal(short)
+
+
 @pytest.mark.parametrize(
     ("place", "value", "expected"),
     [

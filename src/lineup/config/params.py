@@ -83,7 +83,8 @@ def check(data: Any, path: Path) -> Params:
     except ValidationError as error:
         _refuse([*_schema_problems(error, data, path), *problems])
     _refuse(problems or list(_source_problems(params, path)))
-    _refuse([*_size_problems(params, path), *_normalisation_problems(params, path)])
+    wrong = (_size_problems, _normalisation_problems, _warmup_problems)
+    _refuse([problem for find in wrong for problem in find(params, path)])
     return params
 
 
@@ -355,6 +356,20 @@ def _starts_from_itself(params: Params, weights: RunWeights) -> bool:
         seen.append(source.run)
         source = table[runs[source.run].weights]
     return False
+
+
+def _warmup_problems(params: Params, path: Path) -> Iterator[LineupError]:
+    """Phases that would end before the learning rate has risen."""
+    for name, recipe in params.recipes.items():
+        phases = {f"phases.{key}": phase for key, phase in recipe.phases.items()} or {"": {}}
+        for place, phase in phases.items():
+            schedule, epochs = phase.get("schedule", recipe.schedule), phase.get("epochs", recipe.epochs)
+            if schedule.name == "cosine" and schedule.warmup >= epochs:
+                where = ".".join(
+                    word for word in (f"{path}: recipes.{name}", place, "schedule.warmup") if word
+                )
+                found = f"{schedule.warmup:g} epochs of {epochs}"
+                yield LineupError(where, found, "less than the epochs", "lower it, or train longer")
 
 
 def _normalisation_problems(params: Params, path: Path) -> Iterator[LineupError]:
