@@ -150,7 +150,7 @@ def test_exponent_without_a_point_is_a_float() -> None:
         (
             "recipes.d3.optimizer",
             "adamm",
-            "expected one of sgd, nesterov, adam, adamw, rmsprop, muon; fix: did you mean adam",
+            "expected one of sgd, nesterov, adam, adamw, rmsprop, muon, muon_adamw; fix: did you mean adam",
         ),
         ("recipes.d3.schedule", "cosine", "the text 'cosine'; expected a mapping"),
         ("augments.none.flip", 1, "1; expected one of none, random, alternating; fix"),
