@@ -20,7 +20,7 @@ from lineup.comparison.pictures import draw_accuracy, draw_cost
 from lineup.comparison.protocols import resolve_protocols
 from lineup.comparison.report import format_report
 from lineup.comparison.results import read_pictures, read_results
-from lineup.comparison.table import build_table, format_csv, format_json, select_measured
+from lineup.comparison.table import build_table, format_csv, format_json, group_measured
 from lineup.comparison.tasks import TASKS
 from lineup.comparison.texts import format_markdown, print_tables
 from lineup.comparison.verdict import tell
@@ -47,7 +47,7 @@ def main() -> None:
     shared = {entry.dataset: read_shared(entry.dataset) for entry in runs.values()}
     unique = score_unique(runs, results, shared)
     table = build_table(runs, waiting, results, claims, protocols, ranks, unique)
-    verdicts = [(contest.task, tell(contest, shared[contest.dataset], unique)) for contest in contests]
+    verdicts = {(each.task, each.dataset): tell(each, shared[each.dataset], unique) for each in contests}
     claimed = reproductions.compare_claims(table, results, claims)
 
     write_text(METRICS / "comparison.csv", format_csv(table))
@@ -59,9 +59,9 @@ def main() -> None:
     for name, task in TASKS.items():
         curves = average_curves({run: results[run] for run in runs if runs[run].task == name}, task)
         write_text(PLOTS / f"comparison/{name}_curves.csv", format_curves(curves, task))
-    classifiers = select_measured(table, "classification")
-    save_figure(draw_accuracy(classifiers), PLOTS / "comparison/accuracy.png")
-    save_figure(draw_cost(classifiers), PLOTS / "comparison/cost.png")
+    classifiers = [group.rows for group in group_measured(table) if group.task.name == "classification"]
+    save_figure(draw_accuracy(classifiers[0] if classifiers else []), PLOTS / "comparison/accuracy.png")
+    save_figure(draw_cost(classifiers[0] if classifiers else []), PLOTS / "comparison/cost.png")
     samples = {name: png for name, png in read_pictures(PLOTS / "samples").items() if name in params.views}
     write_text(PLOTS / "report.html", format_report(table, claimed, results, samples, contests, verdicts))
     console = Console(width=100)

@@ -22,7 +22,7 @@ from lineup.comparison.figures import (
     name_metric,
 )
 from lineup.comparison.pictures import draw_accuracy, draw_cost, draw_gap, draw_size, find_front
-from lineup.comparison.table import COLUMNS
+from lineup.comparison.table import COLUMNS, group_measured
 from lineup.comparison.task import Row
 from lineup.errors import LineupError
 from lineup.evaluation.outcomes import read_outcomes
@@ -127,7 +127,7 @@ def test_only_the_first_missing_results_are_named(tmp_path: Path, monkeypatch: p
     (tmp_path / "metrics").rename(tmp_path / "gone")
     with pytest.raises(LineupError) as error:
         compare(tmp_path, monkeypatch)
-    assert "b1 has no metrics/latency/b1.json; and 32 more; expected" in str(error.value)
+    assert "b1 has no metrics/training/b1.json; and 25 more; expected" in str(error.value)
     assert len(str(error.value)) < 240
 
 
@@ -425,3 +425,12 @@ def test_figures_have_the_digits_and_the_direction_of_their_metric(
 def test_accuracies_differ_by_points() -> None:
     assert format_differences("test_accuracy", -0.0283, 0.0409) == "-2.83 to +4.09 points"
     assert format_differences("test_mse", 0.0001, sign="") == "0.000100"
+
+
+def test_runs_on_other_images_stand_apart_the_most_tried_dataset_first() -> None:
+    row = {"status": "measured", "task": "classification"}
+    found = [("a", "rare", 0.9), ("b", "usual", 0.5), ("c", "usual", 0.6)]
+    rows = [{**row, "run": run, "dataset": dataset, "val_accuracy": val} for run, dataset, val in found]
+    groups = [(group.title, [row["run"] for row in group.rows]) for group in group_measured(rows)]
+    assert groups == [("Classification: usual", ["c", "b"]), ("Classification: rare", ["a"])]
+    assert [group.title for group in group_measured(rows[1:])] == ["Classification"]

@@ -119,7 +119,7 @@ def test_worst_confusions_come_first_with_their_share() -> None:
 def test_environments_are_split_into_common_and_differing() -> None:
     facts = {"x": {"torch": "2", "commit": "1"}, "y": {"torch": "2", "commit": "2", "gpu": "z"}}
     results = {
-        run: Result({}, {}, {}, {"seeds": {"0": {"environment": facts[run]}}}, NO_OUTCOMES, [], [], {})
+        run: Result({}, {}, {"seeds": {"0": {"environment": facts[run]}}}, NO_OUTCOMES, [], [], {})
         for run in facts
     }
     common, differing = compare_environments(results)

@@ -17,12 +17,11 @@ from lineup.comparison.pictures import draw_overlay, draw_run, format_svg
 from lineup.comparison.reproductions import select_headlines
 from lineup.comparison.results import Result
 from lineup.comparison.significance import Contest, list_pairs
-from lineup.comparison.table import MEASURED, select_measured
+from lineup.comparison.table import MEASURED, Group, group_measured
 from lineup.comparison.task import Row, Task
-from lineup.comparison.tasks import TASKS
 from lineup.comparison.texts import (
     DELIBERATE,
-    Verdict,
+    Verdicts,
     describe_alarms,
     describe_waiting,
     format_claimed,
@@ -52,7 +51,7 @@ def format_report(
     results: Mapping[str, Result],
     samples: Mapping[str, bytes],
     contests: Sequence[Contest],
-    verdicts: Sequence[Verdict],
+    verdicts: Verdicts,
 ) -> str:
     """The page, from `build_table`, `compare_claims` and what they came from.
 
@@ -74,14 +73,14 @@ def format_report(
         "gap": format_differences,
     }
     parts = [
-        _show_task(task, select_measured(table, name), results)
-        | {"contests": [contest for contest in contests if contest.task == name and contest.pairs]}
-        | {"told": [line for task_name, lines in verdicts if task_name == name for line in lines]}
-        for name, task in TASKS.items()
+        _show_group(group, results)
+        | {"contests": [each for each in contests if each.pairs and _is_of(each, group)]}
+        | {"told": verdicts[group.task.name, group.dataset]}
+        for group in group_measured(table)
     ]
     return page.get_template("report.html").render(
         measured=measured,
-        tasks=[part for part in parts if part["rows"]],
+        parts=parts,
         alarms=describe_alarms(table),
         waiting=describe_waiting(table),
         headlines=select_headlines(reproductions),
@@ -126,16 +125,19 @@ def find_worst(confusion: Sequence[Mapping[str, str]], count: int) -> list[tuple
     ]
 
 
-def _show_task(task: Task, rows: Sequence[Row], results: Mapping[str, Result]) -> dict[str, Any]:
-    """What the page says of a task with the measured `rows`."""
-    if not rows:
-        return {"rows": rows}
-    runs = {row["run"]: results[row["run"]] for row in rows}
+def _is_of(contest: Contest, group: Group) -> bool:
+    return (contest.task, contest.dataset) == (group.task.name, group.dataset)
+
+
+def _show_group(group: Group, results: Mapping[str, Result]) -> dict[str, Any]:
+    """What the page says of runs that can be compared."""
+    task, runs = group.task, {row["run"]: results[row["run"]] for row in group.rows}
     curves = average_curves(runs, task)
     return {
         "task": task,
-        "rows": rows,
-        "pictures": [_draw(draw(rows)) for draw in task.draw],
+        "group": group,
+        "name": f"{task.name}-{group.dataset}",
+        "pictures": [_draw(draw(group.rows)) for draw in task.draw],
         "curves": [_draw(draw_overlay(curves, *quantity)) for quantity in task.curves.items()],
         "details": [_show_run(run, result, task) for run, result in runs.items()],
     }

@@ -3,14 +3,16 @@
 import csv
 import io
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from lineup.claims import Claim, refuse_unknown_rows
 from lineup.comparison.entry import Entry
 from lineup.comparison.protocols import judge_protocol
 from lineup.comparison.results import Result
-from lineup.comparison.task import Row
+from lineup.comparison.task import Row, Task
 from lineup.comparison.tasks import TASKS
 
 MEASURED, NOT_RUN = "measured", "not run yet"
@@ -68,6 +70,28 @@ def select_measured(table: Sequence[Row], task: str) -> list[Row]:
     """The measured runs of a task, best on validation first."""
     rows = [row for row in table if (row["status"], row["task"]) == (MEASURED, task)]
     return sorted(rows, key=lambda row: TASKS[task].order(row["run"], row))
+
+
+@dataclass(frozen=True)
+class Group:
+    """Measured runs that can be compared: of one task on one dataset, the best on validation first."""
+
+    task: Task
+    dataset: str
+    title: str
+    rows: list[Row]
+
+
+def group_measured(table: Sequence[Row]) -> list[Group]:
+    """The measured runs by task and dataset, the dataset with most runs first; others are named in titles."""
+    groups = []
+    for name, task in TASKS.items():
+        rows = select_measured(table, name)
+        counts = Counter(row["dataset"] for row in rows)
+        for dataset, _ in counts.most_common():
+            title = f"{task.title}: {dataset}" if len(counts) > 1 else task.title
+            groups.append(Group(task, dataset, title, [row for row in rows if row["dataset"] == dataset]))
+    return groups
 
 
 def find_measured(metric: str, result: Result) -> float | None:

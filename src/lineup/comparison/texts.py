@@ -1,6 +1,6 @@
 """The comparison for people: as Markdown and at a terminal, with short columns and rounded figures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich import box
 from rich.console import Console
@@ -9,12 +9,12 @@ from rich.table import Table
 from lineup.comparison.figures import format_figure, name_metric
 from lineup.comparison.protocols import MET, NOTHING_FIXED
 from lineup.comparison.reproductions import select_headlines
-from lineup.comparison.table import MEASURED, NOT_RUN, select_measured
+from lineup.comparison.table import MEASURED, NOT_RUN, group_measured
 from lineup.comparison.task import Column, Row
 from lineup.comparison.tasks import TASKS
 
-# A task, and the lines that say who wins.
-Verdict = tuple[str, Sequence[str]]
+# By task and dataset, the lines that say who wins.
+Verdicts = Mapping[tuple[str, str], Sequence[str]]
 # Columns of words, which stand left.
 RUN_TEXTS, CLAIM_TEXTS = ("Run", "Row"), ("Row", "Model", "Metric", "On test", "Protocol", "Run")
 # What a terminal of 100 columns has no room for.
@@ -33,15 +33,13 @@ DELIBERATE = (
 )
 
 
-def format_markdown(table: Sequence[Row], reproductions: Sequence[Row], verdicts: Sequence[Verdict]) -> str:
-    """A table a task of its measured runs, the runs that wait, and the reports' claims beside ours."""
+def format_markdown(table: Sequence[Row], reproductions: Sequence[Row], verdicts: Verdicts) -> str:
+    """A table for each task and dataset, the runs that wait, and the reports' claims beside ours."""
     parts: list[str] = []
-    for name, task in TASKS.items():
-        rows = select_measured(table, name)
-        if rows:
-            parts += [f"### {task.title}", _format_runs(rows, task.brief)]
-            parts += [" ".join(lines) for told, lines in verdicts if told == name]
-            parts.append(f"{MEANS} {task.note}")
+    for group in group_measured(table):
+        parts += [f"### {group.title}", _format_runs(group.rows, group.task.brief)]
+        parts.append(" ".join(verdicts[group.task.name, group.dataset]))
+        parts.append(f"{MEANS} {group.task.note}")
     parts += [text for text in (describe_alarms(table), describe_waiting(table)) if text]
     if any(row["run"] for row in reproductions):
         parts += [
@@ -53,18 +51,15 @@ def format_markdown(table: Sequence[Row], reproductions: Sequence[Row], verdicts
 
 
 def print_tables(
-    table: Sequence[Row], reproductions: Sequence[Row], verdicts: Sequence[Verdict], console: Console
+    table: Sequence[Row], reproductions: Sequence[Row], verdicts: Verdicts, console: Console
 ) -> None:
     """Print measured runs and the claims they are about in at most 100 columns, and what has no run yet."""
-    for name, task in TASKS.items():
-        rows = select_measured(table, name)
-        if rows:
-            columns = [column for column in task.brief if column.head not in WIDE_ONLY]
-            cells = ([column.text(row) for column in columns] for row in rows)
-            _print(console, [column.head for column in columns], cells, RUN_TEXTS)
-            for told, lines in verdicts:
-                if told == name:
-                    console.print("\n".join(lines), highlight=False)
+    for group in group_measured(table):
+        console.print(group.title, style="bold")
+        columns = [column for column in group.task.brief if column.head not in WIDE_ONLY]
+        cells = ([column.text(row) for column in columns] for row in group.rows)
+        _print(console, [column.head for column in columns], cells, RUN_TEXTS)
+        console.print("\n".join(verdicts[group.task.name, group.dataset]), highlight=False)
     claimed = [row for row in select_headlines(reproductions) if row["status"] == MEASURED]
     if claimed:
         _print(console, TERMINAL_HEADS, map(_shorten_claim, claimed), CLAIM_TEXTS)
