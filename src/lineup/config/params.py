@@ -83,8 +83,8 @@ def check(data: Any, path: Path) -> Params:
     except ValidationError as error:
         _refuse([*_schema_problems(error, data, path), *problems])
     _refuse(problems or list(_source_problems(params, path)))
-    wrong = (_size_problems, _normalisation_problems, _warmup_problems)
-    _refuse([problem for find in wrong for problem in find(params, path)])
+    finders = (_size_problems, _normalisation_problems, _warmup_problems)
+    _refuse(problem for find in finders for problem in find(params, path))
     return params
 
 
