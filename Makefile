@@ -11,7 +11,7 @@ export PYTHONPATH := $(CURDIR)/src
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint types fresh check start readme bench bundle unbundle sweep repro review board
+.PHONY: help quickstart test lint types fresh check start readme screens bench bundle unbundle sweep repro review board
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z.]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{printf "make %-17s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ board: $(READY)  ## watch the learning curves in TensorBoard: make board PORT=60
 
 readme: $(READY)  ## bring README's table of results up to date
 	@python tools/readme.py
+
+screens: $(READY)  ## draw what DVC's commands print, for README: docs/screens
+	@python tools/screens.py
 
 bench: $(READY)  ## measure training speed against the usual loop and the compute limit
 	@python tools/bench.py --write metrics/bench.json
