@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import pytest
 from dvc.utils.hydra import apply_overrides
 from matplotlib.patches import Rectangle
@@ -368,6 +369,18 @@ def test_the_queue_runs_what_is_missing_and_takes_up_again_what_has_failed(
         "small-2  lr=1e-05  queued",
     ]
     assert [(task.name, task.status) for task in queue.list_tasks()][1:] == [("small-2", "queued")]
+
+
+def test_workers_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pid = tmp_path / "pid"
+    fake = tmp_path / "python"
+    fake.write_text(f"#!/bin/sh\nsleep 20 &\necho $! > {pid}\n", encoding="utf-8")
+    fake.chmod(0o755)
+    monkeypatch.setattr(queue.sys, "executable", str(fake))
+    queue.start_workers(1)
+    worker = psutil.Process(int(pid.read_text(encoding="utf-8")))
+    assert worker.status() == psutil.STATUS_SLEEPING
+    worker.kill()
 
 
 def test_without_a_name_all_sweeps_are_listed(repository: Path, capsys: pytest.CaptureFixture[str]) -> None:

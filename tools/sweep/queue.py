@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import psutil  # type: ignore[import-untyped]
 from dvc.repo import Repo
@@ -75,9 +76,15 @@ def count_workers() -> int:
 
 
 def _dvc(*words: str) -> None:
-    done = subprocess.run([sys.executable, "-m", "dvc", *words], capture_output=True, text=True, check=False)
+    # Not a pipe: workers that it leaves behind inherit it, and it would be read until the last of them ends.
+    with TemporaryFile() as errors:
+        done = subprocess.run(
+            [sys.executable, "-m", "dvc", *words], stdout=subprocess.DEVNULL, stderr=errors, check=False
+        )
+        errors.seek(0)
+        printed = errors.read().decode(errors="replace")
     if done.returncode:
-        lines = [line for line in done.stderr.splitlines() if line.strip()]
+        lines = [line for line in printed.splitlines() if line.strip()]
         said = lines[-1].removeprefix("ERROR: ") if lines else f"exit status {done.returncode}"
         command = f"dvc {' '.join(word for word in words[:2])}"
         raise LineupError(command, said, "success", "see what it says, then run again: what is done stays")
