@@ -379,7 +379,7 @@ def test_workers_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(queue.sys, "executable", str(fake))
     queue.start_workers(1)
     worker = psutil.Process(int(pid.read_text(encoding="utf-8")))
-    assert worker.status() == psutil.STATUS_SLEEPING
+    assert worker.status() != psutil.STATUS_ZOMBIE  # it goes on
     worker.kill()
 
 
