@@ -86,8 +86,8 @@ board: $(READY)  ## watch the learning curves in TensorBoard: make board PORT=60
 readme: $(READY)  ## bring README's table of results up to date
 	@python tools/readme.py
 
-screens: $(READY)  ## draw what DVC's commands print, for README: docs/screens
-	@python tools/screens.py
+screens: $(READY)  ## draw what DVC's commands print, for README: make screens NAME=metrics
+	@python tools/screens.py $(NAME)
 
 bench: $(READY)  ## measure training speed against the usual loop and the compute limit
 	@python tools/bench.py --write metrics/bench.json

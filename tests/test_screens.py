@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from lineup.errors import LineupError
-from screens import draw, run
+from screens import draw, main, run
 
 COLORED = "\033[1mval\033[0m 0.9414\n" + "x" * 90
 
@@ -25,9 +25,14 @@ def test_picture_loads_nothing() -> None:
 
 def test_command_sees_the_width_and_may_use_colors() -> None:
     code = "import os; print(os.environ['COLUMNS'], os.environ['FORCE_COLOR'])"
-    assert run(f'{sys.executable} -c "{code}"', 128) == "128 1\n"
+    assert run(f'{sys.executable} -c "{code}"') == "144 1\n"
 
 
 def test_failing_command_is_named() -> None:
     with pytest.raises(LineupError, match=r"false.*expected exit code 0"):
-        run("false", 80)
+        run("false")
+
+
+def test_unknown_screen_is_refused_before_any_is_drawn() -> None:
+    with pytest.raises(LineupError, match="expected one of experiments, metrics; fix: did you mean metrics"):
+        main("experiments", "metric")

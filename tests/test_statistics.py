@@ -192,9 +192,11 @@ def test_runs_that_cannot_be_told_apart_share_a_rank() -> None:
         make_pair("a", "c", 0.05, 0.01),
         make_pair("b", "c", 0.04, 0.02),
     ]
-    assert rank("abc", pairs, smaller_is_better=False) == {"a": 1, "b": 1, "c": 3}
-    assert rank("abc", pairs, smaller_is_better=True) == {"a": 2, "b": 2, "c": 1}
-    assert rank("a", [], smaller_is_better=False) == {"a": 1}
+    means = {"c": 0.75, "a": 0.8, "b": 0.79}
+    assert rank(means, pairs, smaller_is_better=False) == {"a": 1, "b": 1, "c": 3}
+    assert rank(means, pairs, smaller_is_better=True) == {"a": 2, "b": 2, "c": 1}
+    assert list(rank(means, pairs, smaller_is_better=True)) == ["c", "a", "b"]
+    assert rank({"a": 0.8}, [], smaller_is_better=False) == {"a": 1}
 
 
 def test_a_run_between_two_that_differ_shares_the_better_rank() -> None:
@@ -203,4 +205,15 @@ def test_a_run_between_two_that_differ_shares_the_better_rank() -> None:
         make_pair("a", "c", 0.05, 0.01),
         make_pair("b", "c", 0.03, 0.2),
     ]
-    assert rank("abc", pairs, smaller_is_better=False) == {"a": 1, "b": 1, "c": 2}
+    means = {"a": 0.8, "b": 0.78, "c": 0.75}
+    assert rank(means, pairs, smaller_is_better=False) == {"a": 1, "b": 1, "c": 2}
+
+
+def test_a_run_of_unsteady_seeds_has_no_better_rank_than_one_with_a_better_mean() -> None:
+    pairs = [
+        make_pair("a", "b", 0.05, 0.01),
+        make_pair("a", "unsteady", 0.2, 0.06),
+        make_pair("b", "unsteady", 0.15, 0.1),
+    ]
+    means = {"a": 0.8, "b": 0.75, "unsteady": 0.6}
+    assert rank(means, pairs, smaller_is_better=False) == {"a": 1, "b": 2, "unsteady": 2}

@@ -368,7 +368,9 @@ def test_the_queue_runs_what_is_missing_and_takes_up_again_what_has_failed(
         "small-1  lr=0.02  finished  val_accuracy 0.98",
         "small-2  lr=1e-05  queued",
     ]
-    assert [(task.name, task.status) for task in queue.list_tasks()][1:] == [("small-2", "queued")]
+    [again] = queue.list_tasks()[1:]
+    assert again.name == "small-2"
+    assert again.status in queue.OPEN  # a worker that is still there may have taken it up
 
 
 def test_workers_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

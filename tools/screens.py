@@ -1,6 +1,6 @@
-"""Draw what DVC's commands print, as README shows it: `python tools/screens.py`.
+"""Draw what DVC's commands print, for README: `python tools/screens.py [NAME...]`, all if none is named.
 
-In: the workspace and its experiments. Out: docs/screens/<name>.svg.
+In: the workspace and its experiments, which only the clone has that ran them. Out: docs/screens/<name>.svg.
 """
 
 import io
@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
+from lineup.config.params import nearest
 from lineup.console import stage
 from lineup.errors import LineupError
 from lineup.files import write_text
@@ -21,25 +22,26 @@ from lineup.files import write_text
 SCREENS = Path("docs/screens")
 # Left out: what is equal in all, hashes, and figures beside the first.
 DROP = r"Created|State|Executor|.*(loss|f1|psnr|ssim)|(runs|waiting)\..*|models/.*"
-COMMANDS = {  # and the width of the terminal
-    "experiments": (f"dvc exp show --no-pager --only-changed --drop '{DROP}'", 144),
-    "metrics": ("dvc metrics show", 100),
+COMMANDS = {
+    "experiments": f"dvc exp show --no-pager --only-changed --drop '{DROP}'",
+    "metrics": "dvc metrics show",
 }
+COLUMNS = 144
 FONT_FILE = re.compile(r"@font-face \{.*?\}", re.DOTALL)
 
 
-def main() -> None:
-    """Run every command and draw it."""
-    for name, (command, columns) in COMMANDS.items():
-        write_text(SCREENS / f"{name}.svg", draw(command, run(command, columns)))
+def main(*names: str) -> None:
+    """Run the commands called `names`, or all, and draw what they print."""
+    for name in names:
+        if name not in COMMANDS:
+            raise LineupError("screen", name, f"one of {', '.join(COMMANDS)}", nearest(name, COMMANDS))
+    for name in names or COMMANDS:
+        write_text(SCREENS / f"{name}.svg", draw(COMMANDS[name], run(COMMANDS[name])))
 
 
-def run(command: str, columns: int) -> str:
-    """What `command` prints on a terminal of so many columns, colours included.
-
-    Raises LineupError if it fails.
-    """
-    terminal = {**os.environ, "COLUMNS": str(columns), "FORCE_COLOR": "1", "TERM": "xterm-256color"}
+def run(command: str) -> str:
+    """What `command` prints on a terminal of COLUMNS, colours included. Raises LineupError if it fails."""
+    terminal = {**os.environ, "COLUMNS": str(COLUMNS), "FORCE_COLOR": "1", "TERM": "xterm-256color"}
     done = subprocess.run(shlex.split(command), capture_output=True, text=True, env=terminal, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]

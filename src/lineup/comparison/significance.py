@@ -70,12 +70,13 @@ def list_pairs(contests: Sequence[Contest]) -> list[Row]:
 
 def _hold(task: str, dataset: str, names: Sequence[str], results: Mapping[str, Result]) -> Contest:
     outcomes = {run: results[run].outcomes.values for run in names}
+    means = {run: float(values.mean()) for run, values in outcomes.items()}
     pairs = compare_pairs(outcomes) if len(names) > 1 else []
     return Contest(
         task,
         dataset,
         pairs,
-        rank(names, pairs, smaller_is_better=is_smaller_better(TASKS[task].headline)),
+        rank(means, pairs, smaller_is_better=is_smaller_better(TASKS[task].headline)),
         compare_all([run[0] for run in outcomes.values()]),
         {run: len(values) for run, values in outcomes.items()},
         outcomes[names[0]].shape[1],

@@ -28,7 +28,8 @@ def _tell_contest(contest: Contest) -> list[str]:
     return [
         f"{winner} wins, chosen on validation. {_tell_lead(contest, pair)}",
         f"{_tell_ties(winner, tied)} {_tell_power(contest, pair)}",
-        f"Rank is 1 and one more for every run that is really better.{_tell_single(contest)}",
+        "Rank is 1 and one more for every run that is really better, and never before that of a run with a "
+        f"better test figure.{_tell_single(contest)}",
     ]
 
 

@@ -1,18 +1,22 @@
 """Ranks with ties: runs that cannot be told apart share one."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
+from itertools import accumulate
 
 from lineup.statistics.pairs import Pair
 
 
-def rank(names: Iterable[str], pairs: Sequence[Pair], *, smaller_is_better: bool) -> dict[str, int]:
-    """Rank each of `names`: 1 and one more for every run that is really better, so 1, 1, 3.
+def rank(means: Mapping[str, float], pairs: Sequence[Pair], *, smaller_is_better: bool) -> dict[str, int]:
+    """Rank each run of {name: mean}: 1 and one more for every run that is really better, so 1, 1, 3.
 
     Being told apart is not handed on: of three runs the first and last may be told apart, and neither from
-    the middle one, which then shares the first rank.
+    the middle one, which then shares the first rank. But no run has a better rank than one with a better
+    mean: runs that differ much from seed to seed are told apart from few, which is no merit.
     """
     beaten = [find_worse(pair, smaller_is_better=smaller_is_better) for pair in pairs if pair.real]
-    return {name: 1 + beaten.count(name) for name in names}
+    ordered = sorted(means, key=lambda name: means[name] if smaller_is_better else -means[name])
+    ranks = dict(zip(ordered, accumulate((1 + beaten.count(name) for name in ordered), max), strict=True))
+    return {name: ranks[name] for name in means}
 
 
 def find_worse(pair: Pair, *, smaller_is_better: bool) -> str:
