@@ -16,7 +16,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     """A pipeline in which every stage has been run; made once for all workers, not to be changed."""
-    with shared_folder(tmp_path_factory) as folder:
+    with shared_folder(tmp_path_factory, "finished") as folder:
         pipeline = Pipeline(folder / "finished")
         if not pipeline.path("dvc.lock").exists():
             pipeline.lay_out(TINY)

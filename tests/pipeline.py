@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[1]
 # has loaded. But libraries, which take most of a small stage's time, are imported once.
 RUN_STAGES = """
 import os, runpy, sys, traceback
-import matplotlib.figure, scipy.stats, sklearn.metrics, torch._dynamo
+import matplotlib.figure, scipy.stats, sklearn.datasets, sklearn.metrics, torch._dynamo, torchmetrics
 for line in sys.stdin.read().split():
     stage, _, key = line.partition("@")
     child = os.fork()
@@ -126,10 +126,10 @@ def list_stages(output: str) -> list[str]:
 
 
 @contextmanager
-def shared_folder(factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The temporary folder that all workers of pytest-xdist share, for one of them at a time."""
+def shared_folder(factory: pytest.TempPathFactory, purpose: str) -> Iterator[Path]:
+    """The temporary folder that all workers of pytest-xdist share, for one of them at a time per purpose."""
     folder = factory.getbasetemp()
     folder = folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
-    with (folder / "lock").open("w") as lock:
+    with (folder / f"{purpose}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield folder

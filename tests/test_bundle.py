@@ -121,7 +121,7 @@ def journey(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home: the repository; there: the other machine's folder, with the results; halfway: those of the call
     that ran out of time; said: what the last call printed. Not to be changed.
     """
-    with shared_folder(tmp_path_factory) as shared:
+    with shared_folder(tmp_path_factory, "journey") as shared:
         folder, there = shared / "journey", shared / "journey/there"
         if not folder.exists():
             home = lay_out(folder / "home")

@@ -257,7 +257,7 @@ def recorded(
         }
         for name, word in RECORDED.items()
     }
-    with shared_folder(tmp_path_factory) as folder:
+    with shared_folder(tmp_path_factory, "recorded") as folder:
         findings = folder / "recorded.json"
         if not findings.exists():
             findings.write_text(record(finished, folder / "sandboxes", stages))
