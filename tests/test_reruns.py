@@ -74,6 +74,7 @@ CODE = {
 
 @pytest.mark.parametrize(("name", "expected"), CODE.items(), ids=CODE.keys())
 def test_a_change_in_code_reaches_what_runs_it(pipeline: Pipeline, name: str, expected: set[str]) -> None:
+    assert pipeline.stale() == set()
     pipeline.append(name, "\n")
     assert pipeline.stale() == expected
 
@@ -89,7 +90,7 @@ def test_a_change_in_an_optimizer_trains_only_what_uses_it(pipeline: Pipeline) -
 
 def test_a_recipe_reaches_its_runs(pipeline: Pipeline) -> None:
     pipeline.edit("params.yaml", "epochs: 60", "epochs: 2")
-    assert pipeline.stale() == {"validate", "train@long", "compare"}
+    assert pipeline.repro() == ["validate", "train@long", "evaluate@long", "compare"]
 
 
 def test_a_new_run_reaches_itself_and_the_comparison(pipeline: Pipeline) -> None:
@@ -100,13 +101,14 @@ def test_a_new_run_reaches_itself_and_the_comparison(pipeline: Pipeline) -> None
 def test_a_waiting_run_is_started_by_one_command(pipeline: Pipeline) -> None:
     assert read_table(pipeline)["tuned"] == "not run yet"
     started = pipeline.call(sys.executable, str(ROOT / "tools/start.py"), "tuned")
-    assert started.stdout == "dvc repro train@tuned evaluate@tuned compare\n"
-    assert pipeline.repro("train@tuned") == ["validate", "weights@handed", "train@tuned"]
-    assert pipeline.stale() == {"evaluate@tuned", "compare"}
+    done = pipeline.call(*started.stdout.split())
+    steps = ["validate", "weights@handed", "train@tuned", "evaluate@tuned", "compare"]
+    assert list_stages(done.stdout) == steps, done.stderr
     # It starts from what run dense has produced, so that a change there reaches it.
     assert read_record(pipeline)["origin"] == {"run": "dense", "seed": 0}
     dependencies = [dep.def_path for dep in pipeline.stages()["weights@handed"].deps]
     assert "models/dense" in dependencies
+    assert read_table(pipeline) == {**dict.fromkeys([*RUNS, "tuned"], "measured"), "later": "not run yet"}
 
 
 def test_a_removed_run_leaves_the_comparison(pipeline: Pipeline) -> None:
@@ -136,6 +138,13 @@ def test_a_new_seed_keeps_the_others(pipeline: Pipeline) -> None:
     kept = "models/dense/seed-0.safetensors"
     assert after[kept] == before[kept]
     assert after["models/dense/seed-1.safetensors"] != before[kept]
+
+    pipeline.edit("params.yaml", "recipe: short, seeds: [0, 1]", "recipe: short, seeds: [0, 1, 2]")
+    again = pipeline.call("dvc", "repro", "train@dense")
+    assert [line for line in again.stdout.splitlines() if "kept" in line] == [
+        f"dense seed {seed}: kept, nothing it depends on has changed" for seed in (0, 1)
+    ]
+    assert "dense seed 2  epoch 1/1" in again.stderr
 
 
 def test_a_changed_model_is_trained_again(pipeline: Pipeline) -> None:
