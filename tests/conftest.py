@@ -1,9 +1,11 @@
 import os
 import shutil
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+from forks import FOLDER, serving
 from pipeline import ROOT, TINY, Pipeline, shared_folder
 
 # Whatever tests start finds this environment's programs first and imports lineup from here.
@@ -11,6 +13,14 @@ os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.envir
 os.environ["PYTHONPATH"] = str(ROOT / "src")
 # Set before torch is imported: tests run side by side, and more threads would wait for each other.
 os.environ["OMP_NUM_THREADS"] = "1"
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # Workers of pytest-xdist have it from their parent.
+    if FOLDER not in os.environ:
+        forks = ExitStack()
+        forks.enter_context(serving())
+        config.add_cleanup(forks.close)
 
 
 @pytest.fixture(scope="session")

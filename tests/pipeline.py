@@ -5,13 +5,14 @@ import hashlib
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import chdir, contextmanager
 from graphlib import TopologicalSorter
+from multiprocessing.pool import ThreadPool
 from pathlib import Path
 from typing import Any
 
+import forks
 import pytest
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
@@ -19,34 +20,16 @@ from dvc.stage import PipelineStage
 from workspace import lay_out
 
 ROOT = Path(__file__).parents[1]
-# Stages by name on stdin, each in a process of its own: a training is known by the modules that its process
-# has loaded. But libraries, which take most of a small stage's time, are imported once.
-RUN_STAGES = """
-import os, runpy, sys, traceback
-import matplotlib.figure, scipy.stats, sklearn.datasets, sklearn.metrics, torch._dynamo, torchmetrics
-for line in sys.stdin.read().split():
-    stage, _, key = line.partition("@")
-    child = os.fork()
-    if not child:
-        try:
-            runpy.run_path(f"stages/{stage}.py")["main"](*[key] if key else [])
-        except BaseException:
-            traceback.print_exc()
-            os._exit(1)
-        sys.stdout.flush()
-        os._exit(0)
-    if os.waitpid(child, 0)[1]:
-        sys.exit(f"{line} failed")
-"""
 TINY = ROOT / "tests/tiny.yaml"
 SECONDS = 300
 
 
 class Pipeline:
-    """The workspace in `folder`."""
+    """The workspace in `folder`. What it starts are forks (forks.py), unless new processes are asked for."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, new_processes: bool = False) -> None:
         self.folder = folder
+        self.new_processes = new_processes
 
     def lay_out(self, params: Path) -> None:
         lay_out(self.folder, params)
@@ -70,7 +53,8 @@ class Pipeline:
         )  # fmt: skip
 
     def environment(self) -> dict[str, str]:
-        return {**os.environ, "DVC_SITE_CACHE_DIR": str(self.folder.parent / "dvc"), "COLUMNS": "100"}
+        base = dict(os.environ) if self.new_processes else forks.environment()
+        return {**base, "DVC_SITE_CACHE_DIR": str(self.folder.parent / "dvc"), "COLUMNS": "100"}
 
     def repro(self, *targets: str) -> list[str]:
         """Run `dvc repro` and return the names of the stages it ran."""
@@ -82,13 +66,13 @@ class Pipeline:
         """Run every stage after those that it needs, as `dvc repro` would, in a fraction of its time."""
         with self._open() as repo:
             graph = repo.index.graph
-            needed = {stage.addressing: {each.addressing for each in graph[stage]} for stage in graph}
-        done = subprocess.run(
-            [sys.executable, "-c", RUN_STAGES], input="\n".join(TopologicalSorter(needed).static_order()),
-            cwd=self.folder, env={**self.environment(), "PYTHONPATH": "src"}, capture_output=True, text=True,
-            check=False, timeout=SECONDS,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout + done.stderr
+            order = TopologicalSorter({stage: set(graph[stage]) for stage in graph})
+        order.prepare()
+        with ThreadPool(2) as pool:
+            while ready := order.get_ready():
+                for done in pool.map(lambda stage: self.call("sh", "-c", stage.cmd), ready):
+                    assert done.returncode == 0, done.stdout + done.stderr
+                order.done(*ready)
         kept = self.call("dvc", "commit", "--force")
         assert kept.returncode == 0, kept.stderr
 

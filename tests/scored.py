@@ -3,10 +3,10 @@
 import json
 import runpy
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
+import forks
 import pytest
 import torch
 from safetensors.torch import save_file
@@ -89,8 +89,14 @@ def make_project(folder: Path, run: str) -> dict[str, Any]:
 
 def evaluate(folder: Path, run: str) -> subprocess.CompletedProcess[str]:
     """The stage as DVC runs it, a process of its own."""
-    command = [sys.executable, str(STAGE), run]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        ["python", STAGE, run],
+        cwd=folder,
+        env=forks.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
 
 
 def evaluate_here(folder: Path, run: str, monkeypatch: pytest.MonkeyPatch) -> None:

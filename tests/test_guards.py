@@ -4,7 +4,6 @@ import ast
 import json
 import re
 import subprocess
-import sys
 from collections.abc import Iterable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -267,7 +266,7 @@ def recorded(
 
 def record(finished: Pipeline, sandboxes: Path, stages: dict[str, Any]) -> str:
     done = subprocess.run(
-        [sys.executable, ROOT / "tests/record_reads.py", finished.folder, sandboxes],
+        ["python", ROOT / "tests/record_reads.py", finished.folder, sandboxes], env=finished.environment(),
         input=json.dumps(stages), capture_output=True, text=True, check=False, timeout=300,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

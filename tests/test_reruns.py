@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -72,11 +73,24 @@ CODE = {
 }
 
 
+@pytest.fixture(scope="module")
+def changeable(finished: Pipeline, tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    """A copy in which nothing is stale, for changes that are taken back."""
+    folder = tmp_path_factory.mktemp("changeable") / "copy"
+    shutil.copytree(finished.folder, folder)
+    copy = Pipeline(folder)
+    assert copy.stale() == set()
+    return copy
+
+
 @pytest.mark.parametrize(("name", "expected"), CODE.items(), ids=CODE.keys())
-def test_a_change_in_code_reaches_what_runs_it(pipeline: Pipeline, name: str, expected: set[str]) -> None:
-    assert pipeline.stale() == set()
-    pipeline.append(name, "\n")
-    assert pipeline.stale() == expected
+def test_a_change_in_code_reaches_what_runs_it(changeable: Pipeline, name: str, expected: set[str]) -> None:
+    before = changeable.path(name).read_bytes()
+    changeable.append(name, "\n")
+    try:
+        assert changeable.stale() == expected
+    finally:
+        changeable.path(name).write_bytes(before)
 
 
 def test_a_change_in_an_optimizer_trains_only_what_uses_it(pipeline: Pipeline) -> None:
@@ -174,7 +188,7 @@ def test_wrong_parameters_stop_everything_in_one_line(pipeline: Pipeline) -> Non
 
 
 def test_two_fresh_workspaces_agree_to_the_byte(finished: Pipeline, tmp_path: Path) -> None:
-    other = Pipeline(tmp_path / "elsewhere")
+    other = Pipeline(tmp_path / "elsewhere", new_processes=True)
     other.lay_out(TINY)
     other.repro("evaluate@conv")
     for name in ("models/conv", "data/raw", "data/views"):
@@ -191,6 +205,7 @@ def test_two_fresh_workspaces_agree_to_the_byte(finished: Pipeline, tmp_path: Pa
 
 
 def test_a_killed_training_goes_on_to_the_same_bits(finished: Pipeline, pipeline: Pipeline) -> None:
+    pipeline.new_processes = True
     # The code changes so that checkpoints are frequent; so the run is trained again, and can be killed.
     pipeline.edit("src/lineup/training/fit.py", "CHECKPOINTS = 60.0", "CHECKPOINTS = 0.0")
     locked = pipeline.path("dvc.lock").read_bytes()

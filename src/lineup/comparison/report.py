@@ -164,7 +164,7 @@ def _draw(figure: Figure) -> Markup:
 def _embed(picture: bytes) -> str:
     """A PNG as an address that holds it, as WebP: a tenth of the bytes, and the page is kept in git."""
     smaller = io.BytesIO()
-    Image.open(io.BytesIO(picture)).convert("RGB").save(smaller, "webp", quality=QUALITY, method=6)
+    Image.open(io.BytesIO(picture)).convert("RGB").save(smaller, "webp", quality=QUALITY, method=5)
     return f"data:image/webp;base64,{base64.b64encode(smaller.getvalue()).decode('ascii')}"
 
 
