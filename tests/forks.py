@@ -3,6 +3,7 @@
 In `environment()`, `python SCRIPT ...` and `dvc ...` are forks of one process that has the libraries loaded,
 and nothing of lineup. Forks have one hash seed, and go on when their caller is killed: tests of bits and of
 kills want new processes. `python forks.py NUMBER` serves the socket of that number until its stdin is closed.
+Linux alone can do it; elsewhere there are new processes only, and the tests take longer.
 """
 
 import json
@@ -14,7 +15,7 @@ import subprocess
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -42,8 +43,9 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
 
 
 def environment() -> dict[str, str]:
-    """The environment of calls that are to be forks."""
-    return {**os.environ, "PATH": os.pathsep.join([os.environ[FOLDER], os.environ["PATH"]])}
+    """The environment of calls that are to be forks, where there are any."""
+    folders = [os.environ[name] for name in (FOLDER, "PATH") if name in os.environ]
+    return {**os.environ, "PATH": os.pathsep.join(folders)}
 
 
 @contextmanager
@@ -82,8 +84,8 @@ def serve(listener: socket.socket) -> list[str]:
             worker, caller = callers.pop(watched)
             _, status = os.waitpid(worker, 0)
             os.close(watched)
-            caller.send(bytes([os.waitstatus_to_exitcode(status) % 256]))
-            caller.close()
+            with suppress(BrokenPipeError), caller:  # a caller that was killed
+                caller.send(bytes([os.waitstatus_to_exitcode(status) % 256]))
         if listener in ready:
             for library in LIBRARIES:
                 import_module(library)

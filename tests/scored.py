@@ -90,13 +90,9 @@ def make_project(folder: Path, run: str) -> dict[str, Any]:
 def evaluate(folder: Path, run: str) -> subprocess.CompletedProcess[str]:
     """The stage as DVC runs it, a process of its own."""
     return subprocess.run(
-        ["python", STAGE, run],
-        cwd=folder,
-        env=forks.environment(),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+        ["python", STAGE, run], cwd=folder, env=forks.environment(),
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
 
 
 def evaluate_here(folder: Path, run: str, monkeypatch: pytest.MonkeyPatch) -> None:

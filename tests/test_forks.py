@@ -1,8 +1,11 @@
 import subprocess
+import sys
 from pathlib import Path
 
 import forks
 import pytest
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="forks are of Linux")
 
 
 def call(folder: Path, script: str, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -48,6 +51,18 @@ def test_a_mistake_keeps_its_traceback(tmp_path: Path) -> None:
     done = call(tmp_path, "1 / 0")
     assert done.returncode == 1
     assert done.stderr.endswith("ZeroDivisionError: division by zero\n")
+
+
+def test_a_killed_caller_leaves_the_others_served(tmp_path: Path) -> None:
+    (tmp_path / "script.py").write_text("print('begun', flush=True); input()")
+    with subprocess.Popen(
+        ["python", "script.py"], cwd=tmp_path, env=forks.environment(), stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE, text=True,
+    ) as caller:  # fmt: skip
+        assert caller.stdout
+        assert caller.stdout.readline() == "begun\n"
+        caller.kill()
+    assert call(tmp_path, "print('served')").stdout == "served\n"
 
 
 def test_what_is_no_script_is_a_new_process(tmp_path: Path) -> None:
