@@ -93,11 +93,30 @@ def test_kinds_follow_what_they_need() -> None:
         "train@a": {"weights@w", "preprocess@v"}, "preprocess@v": set(), "weights@w": {"validate"},
         "validate": set(),
     }  # fmt: skip
-    order = list(group(graph))
-    assert group(graph)["train"] == ["train@b", "train@a"]
+    groups = dict(group(graph))
+    assert groups["train"] == ["train@b", "train@a"]
+    order = list(groups)
     for stage, needed in graph.items():
         for other in needed:
             assert order.index(other.partition("@")[0]) < order.index(stage.partition("@")[0])
+
+
+def test_a_run_that_starts_from_another_comes_after_it_and_evaluations_stay_together() -> None:
+    graph = {
+        "compare": {"evaluate@first", "evaluate@tuned", "evaluate@other"},
+        "evaluate@first": {"train@first"}, "evaluate@tuned": {"train@tuned"},
+        "evaluate@other": {"train@other"},
+        "train@tuned": {"weights@handed"}, "train@first": {"weights@none"}, "train@other": {"weights@none"},
+        "weights@handed": {"train@first"}, "weights@none": set(),
+    }  # fmt: skip
+    assert list(group(graph)) == [
+        ("weights", ["weights@none"]),
+        ("train", ["train@first", "train@other"]),
+        ("weights", ["weights@handed"]),
+        ("train", ["train@tuned"]),
+        ("evaluate", ["evaluate@first", "evaluate@tuned", "evaluate@other"]),
+        ("compare", ["compare"]),
+    ]
 
 
 def test_what_needs_a_stage_that_was_not_run_is_not_run_either() -> None:

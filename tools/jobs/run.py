@@ -8,10 +8,10 @@ exit status 1; the others go on. Ctrl-C ends all, at a checkpoint; called again,
 
 import os
 import sys
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from graphlib import TopologicalSorter
 from pathlib import Path
 
 from dvc.exceptions import DvcException
@@ -57,7 +57,7 @@ def main(jobs: str) -> None:
     threads = list_threads(params)
     states: dict[str, str] = {}
     seconds: dict[str, float] = {}
-    for kind, names in group(graph).items():
+    for kind, names in group(graph):
         stale = find_stale(names)
         states |= dict.fromkeys(names, UP_TO_DATE)
         states |= {name: BLOCKED for name in names if is_blocked(graph[name], states)}
@@ -92,15 +92,23 @@ def read_graph() -> dict[str, set[str]]:
         return {each.addressing: {needed.addressing for needed in graph[each]} for each in graph}
 
 
-def group(graph: Graph) -> dict[str, list[str]]:
-    """The stages by kind (`train` of `train@d3`), a kind after those that its stages need."""
-    kinds: dict[str, list[str]] = {}
-    for name in graph:
-        kinds.setdefault(name_kind(name), []).append(name)
-    needs = {
-        kind: {name_kind(needed) for name in names for needed in graph[name]} for kind, names in kinds.items()
-    }
-    return {kind: kinds[kind] for kind in TopologicalSorter(needs).static_order()}
+def group(graph: Graph) -> Iterator[tuple[str, list[str]]]:
+    """The stages in groups of one kind (`train` of `train@d3`), each after all that its stages need.
+
+    A kind comes as a whole where it can. It cannot where its stages need each other through other kinds: a
+    run may start from weights that another run has produced.
+    """
+    left = dict(graph)
+    while left:
+        ready: dict[str, list[str]] = {}
+        for name, needed in left.items():
+            if left.keys().isdisjoint(needed):
+                ready.setdefault(name_kind(name), []).append(name)
+        numbers = Counter(map(name_kind, left))
+        whole = [kind for kind, names in ready.items() if len(names) == numbers[kind]]
+        kind = next(iter(whole or ready))
+        yield kind, ready[kind]
+        left = {name: needed for name, needed in left.items() if name not in ready[kind]}
 
 
 def name_kind(name: str) -> str:
