@@ -36,12 +36,37 @@ def timm_spec(arch: str, **changes: Any) -> dict[str, Any]:
         ("b1", 3_278_806, 3_278_806),  # by hand: 896 + (32 * 32 * 32 + 1) * 100 + 1,010
         # Convolutions with bias and four batch norm values a filter, then the two dense layers.
         ("b4", 1_024 + 18_752 + 37_184 + 74_368 + 148_096 + 13_300 + 1_010, None),
+        ("b10", 2_048 + 37_184 + 74_368 + 148_096 + 296_192 + 591_104 + 26_100 + 1_010, None),  # MFM-24
     ],
 )
 def test_parameter_counts(name: str, parameters: int, trainable: int | None) -> None:
     counted = count_parameters(make("cnn", MODELS["cnn"][name].model_dump()))
     assert counted[0] == parameters
     assert trainable in (None, counted[1])
+
+
+def test_alexnet_has_the_dense_layers_of_torchvisions_and_a_stem_for_small_images() -> None:
+    model = make("torchvision", MODELS["torchvision"]["alexnet"].model_dump())
+    # torchvision's with other ends: ten classes, an 11x11 stem turned 3x3, maps of 3x3 instead of 6x6 pixels.
+    ends = 4_097_000 - 40_970 + 23_296 - 1_792 + (36 - 9) * 256 * 4096
+    expected = 61_100_840 - ends
+    assert count_parameters(model) == (expected, expected)
+    assert model(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_mobilenetv2_with_cifar_stem_has_torchvisions_parameters() -> None:
+    model = make("timm", timm_spec("mobilenetv2_100", stem="cifar"))
+    # torchvision's less its 1,000-class head, plus ours: the stem only loses strides.
+    assert count_parameters(model)[1] == 3_504_872 - 1_281_000 + 12_810
+    assert model(torch.zeros(2, 3, 32, 32)).shape == (2, 10)
+
+
+def test_our_networks_are_not_larger_than_the_reports() -> None:
+    sizes = {
+        name: count_parameters(make("fast", spec.model_dump()))[0] for name, spec in MODELS["fast"].items()
+    }
+    assert sizes["small"] <= 650_000
+    assert sizes["mfm"] <= count_parameters(make("cnn", MODELS["cnn"]["b10"].model_dump()))[0]
 
 
 @pytest.mark.parametrize("name", sorted(MODELS["cnn"]))

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from ruamel.yaml import YAML
 
 from lineup.errors import LineupError
 from readme import BEGIN, END, describe_results, insert
@@ -13,6 +14,17 @@ ROOT = Path(__file__).resolve().parents[1]
 def test_the_committed_readme_shows_the_committed_results() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     assert insert(text, describe_results(ROOT / "metrics")) == text
+
+
+def test_the_example_of_parameters_is_what_params_yaml_says() -> None:
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    example = YAML(typ="safe").load(text.partition("```yaml\n")[2].partition("```")[0])
+    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    families = example["models"]
+    assert families == {
+        name: {key: params["models"][name][key] for key in families[name]} for name in families
+    }
+    assert example["runs"] == {key: params["runs"][key] for key in example["runs"]}
 
 
 def test_only_what_is_between_the_markers_changes() -> None:

@@ -89,7 +89,8 @@ def format_markdown(name: str, sweep: Sweep, rows: Sequence[Row]) -> str:
     lines = [
         f"# Sweep {name}: {done} of {len(rows)} points of run {sweep.run}",
         "",
-        f"The best is the one with the {sweep.best}; the figure of test is shown, nothing is chosen by it.",
+        f"The best is the one with the {sweep.best}; the figure of test is shown, nothing is chosen by it. "
+        f"Test was opened for {done} points.",
         "",
         f"| {' | '.join(head)} |",
         f"|---|{'---:|' * (len(head) - 2)}---|",

@@ -29,7 +29,9 @@ DELIBERATE = (
     "Protocol leaves out what every run of ours does on purpose: it holds validation images out of train, so "
     "that nothing is chosen on test, and has fewer training images; it keeps the epoch that is best on "
     "validation where a report kept the last; and it may compute in bf16. Reports A, B and C call the test "
-    "images validation images; our figures of that name are of the held-out ones."
+    "images validation images; our figures of that name are of the held-out ones. Our figures of train are "
+    "those of the kept weights, without augmentation and dropout; a report's may be its library's running "
+    "ones, which plots/curves has of ours."
 )
 
 

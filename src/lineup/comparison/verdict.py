@@ -35,7 +35,8 @@ def _tell_contest(contest: Contest) -> list[str]:
 
 def _tell_test(contest: Contest, shared: Shared, unique: Mapping[str, float]) -> str:
     first, opened = next(iter(contest.ranks)), sum(contest.seeds.values())
-    times = f"Test was opened for {opened} trained {'model' if opened == 1 else 'models'}, to choose none. "
+    models = "model" if opened == 1 else "models"
+    times = f"Test was opened for {opened} trained {models} of this table, whose order is validation's. "
     held = f"Of its {contest.images:,} images train has {len(shared.exact)}, and {len(shared.near)} nearly"
     if not shared.exact and not shared.near:
         return f"{times}{held}."
@@ -51,7 +52,8 @@ def _tell_lead(contest: Contest, pair: Pair) -> str:
     judged = "real" if pair.real else "not proven"
     return (
         f"Its {name_metric(metric)} is {gap} {side} that of the next, {pair.second} "
-        f"(95 % interval {interval}): {judged} (p {format_p(pair.corrected)})."
+        f"(95 % interval of this pair {interval}): {judged} (p {format_p(pair.corrected)}, corrected for all "
+        "pairs)."
     )
 
 
@@ -62,6 +64,8 @@ def _tell_ties(winner: str, tied: Sequence[str]) -> str:
 
 
 def _tell_power(contest: Contest, pair: Pair) -> str:
+    if not pair.smallest:
+        return "The first two give the same answers."
     found = format_differences(TASKS[contest.task].headline, pair.smallest, sign="")
     return (
         f"Between the first two, this test finds {found} or more ({100 * POWER:.0f} % of the time); more "
