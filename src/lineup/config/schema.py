@@ -253,7 +253,10 @@ class OneCycle(Entry):
 
 
 class Plateau(Entry):
-    """Times `factor` whenever validation has not improved for `patience` epochs, never below `floor`."""
+    """Times `factor` at each epoch after `patience` ones without a better validation, never below `floor`.
+
+    As torch counts: Keras' patience of 4, which lowers at the fourth epoch, is 3 here.
+    """
 
     name: Literal["plateau"]
     factor: Annotated[float, Field(gt=0, lt=1)]
