@@ -25,7 +25,7 @@ from lineup.comparison.tasks import TASKS
 from lineup.comparison.texts import format_markdown, print_tables
 from lineup.comparison.verdict import tell
 from lineup.config.params import load, parse, read
-from lineup.config.schema import Params, Run
+from lineup.config.schema import FileWeights, NoWeights, Params, Run, RunWeights, TimmWeights
 from lineup.console import stage
 from lineup.files import write_text
 from lineup.pictures import save_figure
@@ -86,7 +86,21 @@ def resolve_run(params: Params, run: Run) -> Entry:
         },
         "tta": run.tta,
     }
-    return Entry(run.row, run.task, view.dataset, run.seeds, settings)
+    return Entry(run.row, run.task, view.dataset, run.seeds, name_origin(params, run.weights), settings)
+
+
+def name_origin(params: Params, weights: str) -> str:
+    """What training starts from: the dataset of another run, the tag of timm's weights; empty if random."""
+    entry = {**params.waiting_weights, **params.weights}[weights]
+    match entry:
+        case NoWeights():
+            return ""
+        case RunWeights():
+            return params.views[{**params.waiting, **params.runs}[entry.run].view].dataset
+        case TimmWeights():
+            return entry.model.partition(".")[2] or entry.model
+        case FileWeights():
+            return entry.needs
 
 
 if __name__ == "__main__":

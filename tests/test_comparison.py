@@ -97,6 +97,24 @@ def test_claims_stand_beside_the_figure_they_are_about(compared: Path) -> None:
     assert (rows["swin"]["claimed"], rows["vgg16"]["claimed"]) == ("", "0.75")
 
 
+def test_what_a_run_starts_from_stands_beside_its_figures(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = project / "params.yaml"
+    data = json.loads(path.read_text())
+    data["weights"]["handed"] = {"source": "run", "needs": "models/own", "seed": 5}
+    data["runs"]["d3"]["weights"] = "handed"
+    path.write_text(json.dumps(data))
+    origins = {row["run"]: row["origin"] for row in compare(project, monkeypatch)}
+    assert (origins["d3"], origins["own"]) == ("digits", "")
+    text = (project / "metrics/comparison.md").read_text()
+    classification, reconstruction = text.split("### Reconstruction")
+    assert "| Rank | Run | From | Row |" in classification
+    assert "| d3 | digits | D3 |" in classification
+    assert "| d3 from digits |" in text
+    assert "From" not in reconstruction.partition("### The reports")[0]
+
+
 def test_runs_come_from_params_never_from_folders(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "params.yaml").write_text(declare({"b1": ("B1", [0])}, {}))
     rows = compare(project, monkeypatch)

@@ -11,7 +11,7 @@ from lineup.comparison.task import Row
 
 COLUMNS = (
     *("row", "report", "what", "metric", "claimed", "split"),
-    *("run", "status", "measured", "difference", "better", "protocol"),
+    *("run", "status", "measured", "difference", "better", "protocol", "origin"),
 )
 
 
@@ -44,7 +44,7 @@ def _order(runs: Sequence[Row]) -> list[Row]:
 def _compare(claim: Claim, run: Row, results: Mapping[str, Result]) -> Row:
     facts = {key: getattr(claim, key) for key in ("row", "report", "what", "metric", "claimed", "split")}
     entry = {**dict.fromkeys(COLUMNS), **facts, "run": run["run"], "status": NOT_RUN}
-    entry["protocol"] = run["protocol"]
+    entry |= {"protocol": run["protocol"], "origin": run["origin"]}
     if run["status"] != MEASURED:
         return entry
     found = find_measured(claim.metric, results[run["run"]])

@@ -31,7 +31,7 @@ FIRST_COLUMNS = (
 METRICS = (key for task in TASKS.values() for key in task.metrics)
 # Of several seeds alone.
 SEEDS_INTERVAL = ("test_seeds_low", "test_seeds_high")
-LAST_COLUMNS = ("task", "protocol", "dataset", "alarm", "rank", *SEEDS_INTERVAL, "test_unique")
+LAST_COLUMNS = ("task", "protocol", "dataset", "alarm", "rank", *SEEDS_INTERVAL, "test_unique", "origin")
 COLUMNS = tuple(dict.fromkeys((*FIRST_COLUMNS, *METRICS, *LAST_COLUMNS)))
 
 
@@ -128,7 +128,7 @@ def _declare(
 ) -> Row:
     row = _describe_row(entry.row, claims) if entry.row else dict.fromkeys(COLUMNS)
     row |= {"run": name, "row": entry.row or "", "status": NOT_RUN, "task": entry.task}
-    row["dataset"] = entry.dataset
+    row |= {"dataset": entry.dataset, "origin": entry.origin}
     if entry.row:
         row["protocol"] = judge_protocol(protocols[entry.row], entry.settings)
     return row

@@ -1,6 +1,6 @@
 """What the comparison must know of a task; classification.py and reconstruction.py fill it in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +51,11 @@ class Task:
         return (value if is_smaller_better(self.headline) else -value, run)
 
 
+def choose_columns(columns: Iterable[Column], rows: Sequence[Row]) -> list[Column]:
+    """Those of `columns` that have something to say of a row."""
+    return [column for column in columns if any(column.text(row) for row in rows)]
+
+
 def figure(head: str, key: str) -> Column:
     """A column with a figure of as many digits as its metric needs."""
     return Column(head, key, lambda row: format_figure(key, row[key]))
@@ -92,7 +97,7 @@ def _deviation(key: str, row: Row) -> str:
 
 
 RANK = text("Rank", "rank")
-NAME = (text("Run", "run"), text("Row", "row"))
+NAME = (text("Run", "run"), text("From", "origin"), text("Row", "row"))
 COST = (
     count("Param.", "parameters"),
     count("MACs", "macs"),

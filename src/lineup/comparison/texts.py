@@ -9,14 +9,14 @@ from rich.table import Table
 from lineup.comparison.figures import format_figure, name_metric
 from lineup.comparison.protocols import MET, NOTHING_FIXED
 from lineup.comparison.reproductions import select_headlines
-from lineup.comparison.table import MEASURED, NOT_RUN, group_measured
-from lineup.comparison.task import Column, Row
+from lineup.comparison.table import MEASURED, NOT_RUN, Group, group_measured
+from lineup.comparison.task import Column, Row, choose_columns
 from lineup.comparison.tasks import TASKS
 
 # By task and dataset, the lines that say who wins.
 Verdicts = Mapping[tuple[str, str], Sequence[str]]
 # Columns of words, which stand left.
-RUN_TEXTS, CLAIM_TEXTS = ("Run", "Row"), ("Row", "Model", "Metric", "On test", "Protocol", "Run")
+RUN_TEXTS, CLAIM_TEXTS = ("Run", "From", "Row"), ("Row", "Model", "Metric", "On test", "Protocol", "Run")
 # What a terminal of 100 columns has no room for.
 WIDE_ONLY = ("F1", "MACs", "SSIM")
 LONGEST_NAME = 22
@@ -39,7 +39,7 @@ def format_markdown(table: Sequence[Row], reproductions: Sequence[Row], verdicts
     """A table for each task and dataset, the runs that wait, and the reports' claims beside ours."""
     parts: list[str] = []
     for group in group_measured(table):
-        parts += [f"### {group.title}", _format_runs(group.rows, group.task.brief)]
+        parts += [f"### {group.title}", _format_runs(group.rows, _list_columns(group))]
         parts.append(" ".join(verdicts[group.task.name, group.dataset]))
         parts.append(f"{MEANS} {group.task.note}")
     parts += [text for text in (describe_alarms(table), describe_waiting(table)) if text]
@@ -58,7 +58,7 @@ def print_tables(
     """Print measured runs and the claims they are about in at most 100 columns, and what has no run yet."""
     for group in group_measured(table):
         console.print(group.title, style="bold")
-        columns = [column for column in group.task.brief if column.head not in WIDE_ONLY]
+        columns = [column for column in _list_columns(group) if column.head not in WIDE_ONLY]
         cells = ([column.text(row) for column in columns] for row in group.rows)
         _print(console, [column.head for column in columns], cells, RUN_TEXTS)
         console.print("\n".join(verdicts[group.task.name, group.dataset]), highlight=False)
@@ -101,6 +101,11 @@ def shorten_protocol(protocol: str | None) -> str:
     return "; ".join(departures[:DEPARTURES_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
+def name_run(row: Row) -> str:
+    """The run that stands for a claim, and what it starts from if not from random weights."""
+    return f"{row['run']} from {row['origin']}" if row["origin"] else row["run"]
+
+
 def format_claimed(row: Row) -> str:
     """What a report claims and the images it is about; empty where it gives no figure."""
     if row["claimed"] is None:
@@ -118,6 +123,10 @@ def format_ours(row: Row) -> tuple[str, str]:
     return ours, "" if row["difference"] is None else format_figure(row["metric"], row["difference"], "+")
 
 
+def _list_columns(group: Group) -> list[Column]:
+    return choose_columns(group.task.brief, group.rows)
+
+
 def _format_runs(rows: Sequence[Row], columns: Sequence[Column]) -> str:
     heads = [column.head for column in columns]
     return _format_table(heads, ([column.text(row) for column in columns] for row in rows), RUN_TEXTS)
@@ -128,7 +137,7 @@ def _format_claims(table: Sequence[Row], rows: Sequence[Row]) -> str:
     cells = (
         [
             *(row["row"], row["what"], name_metric(row["metric"]), format_claimed(row), *format_ours(row)),
-            *(scores.get(row["run"], ""), shorten_protocol(row["protocol"]), row["run"]),
+            *(scores.get(row["run"], ""), shorten_protocol(row["protocol"]), name_run(row)),
         ]
         for row in rows
     )
@@ -148,7 +157,8 @@ def _shorten_claim(row: Row) -> list[str]:
     departures = len(row["protocol"].split("; "))
     counted = "1 departure" if departures == 1 else f"{departures} departures"
     kept = row["protocol"] if row["protocol"] in (MET, NOTHING_FIXED) else counted
-    return [row["row"], name_metric(row["metric"]), format_claimed(row), *format_ours(row), kept, row["run"]]
+    name = name_metric(row["metric"])
+    return [row["row"], name, format_claimed(row), *format_ours(row), kept, name_run(row)]
 
 
 def _print(console: Console, heads: Sequence[str], rows: Iterator[list[str]], texts: Sequence[str]) -> None:
