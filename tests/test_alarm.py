@@ -1,7 +1,9 @@
 """The alarm, and report D's failure: a frozen base that gets images normalised in another way."""
 
 import json
+import runpy
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,6 +20,7 @@ from lineup.training.checkpoint import Checkpoint
 from lineup.training.fit import Fitted, Trainer
 from lineup.training.initial import load
 
+ROOT = Path(__file__).parents[1]
 RIGHT = {"mean": (127.5,) * 3, "std": (127.5,) * 3}
 # Scaled to [0, 1] and then again, as if to [-1, 1]: all pixels end near -1.
 WRONG = {"mean": (127.5 * 255,) * 3, "std": (127.5 * 255,) * 3}
@@ -111,6 +114,21 @@ def test_guessing_is_within_the_bound() -> None:
 
 def answer(classes: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.one_hot(classes, 10).float()
+
+
+def test_the_train_stage_says_which_seed_learned_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for seed, accuracy in ((0, 0.1), (1, 0.9)):
+        path = tmp_path / f"models/d1/seed-{seed}.json"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"rows": [{"val_accuracy": accuracy}]}))
+    pack = SimpleNamespace(classes=range(10), held_out=torch.ones(10_000, dtype=torch.bool))
+    runpy.run_path(str(ROOT / "stages/train.py"))["sound_alarm"]("d1", pack, [0, 1])
+    said = capsys.readouterr().out
+    assert said.startswith("ALARM: d1 seed 0: validation accuracy stays at chance (0.1")
+    assert said.count("ALARM") == 1
 
 
 def test_what_is_alarming_about_answers() -> None:

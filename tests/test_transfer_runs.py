@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+import timm
 import torch
 
 from lineup.config.params import load
+from lineup.data.view import IMAGENET
 from lineup.models import PixelModel, count_parameters, rebuild
 from lineup.training.fit import list_phases
 from lineup.training.freeze import set_trainable
@@ -76,3 +78,9 @@ def test_a_run_can_start_from_what_it_names(run: str) -> None:
         other = table[entry.weights.replace("cifar100_", "imagenet_")]
         assert other.source == "timm"
         assert other.model.partition(".")[0] == arch
+        name = PARAMS.views[entry.view].normalize
+        hub = timm.models.get_pretrained_cfg(other.model)
+        mean, std = {"symmetric": ((127.5,) * 3, (127.5,) * 3), "imagenet": IMAGENET}[name]
+        assert mean == pytest.approx([255 * value for value in hub.mean])
+        assert std == pytest.approx([255 * value for value in hub.std])
+        assert PARAMS.views[RUNS[weights.run].view].normalize == name
