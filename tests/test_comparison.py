@@ -334,11 +334,13 @@ def test_markdown_has_a_table_a_task_and_one_of_claims(compared: Path) -> None:
     text = (compared / "metrics/comparison.md").read_text()
     tables = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
     # Row D3 has two runs: its claim stands there twice.
-    assert [len(table) - 2 for table in tables] == [5, 2, 42 + 1]
+    assert [len(table) - 2 for table in tables] == [5, 5, 2, 2, 42 + 1]
     for table in tables:
         assert len({line.count("|") for line in table}) == 1
     assert tables[0][3].startswith("| 2 | d3_fp32 | D3 | 0.7430 | 0.7390 ±0.0090 | 0.7380 | 622K |")
-    assert tables[1][2].startswith("| 1 | cae_wide | A8 | 0.000700 | 0.000710 | 30.90 | 0.9456 | 0.5234 |")
+    assert tables[1][2].startswith("| resnet18_e1 | ")
+    assert "Good for their cost (no run with as few MACs is better on test): " in text
+    assert tables[2][2].startswith("| 1 | cae_wide | A8 | 0.000700 | 0.000710 | 30.90 | 0.9456 | 0.5234 |")
     assert not any("|  |" in line.replace("|  | 0", "|") for line in tables[0][2:5])
     assert "Declared, not run yet: swin (A9), vgg16 (B12)." in text
 

@@ -5,7 +5,8 @@ import numpy as np
 import pytest
 from made_up import compare, make_project
 
-from lineup.comparison.report import compare_environments, find_worst
+from lineup.comparison.confusions import describe_worst, find_worst
+from lineup.comparison.report import compare_environments
 from lineup.comparison.results import Result
 from lineup.evaluation.outcomes import Outcomes
 
@@ -114,6 +115,7 @@ def test_worst_confusions_come_first_with_their_share() -> None:
     cells = [("a", "a", 6), ("a", "b", 2), ("b", "a", 5), ("b", "b", 5), ("b", "c", 0)]
     confusion = [{"actual": a, "predicted": p, "count": str(n)} for a, p, n in cells]
     assert find_worst(confusion, 5) == [("b", "a", 5, 0.5), ("a", "b", 2, 0.25)]
+    assert describe_worst(confusion) == "b as a (50%)"
 
 
 def test_environments_are_split_into_common_and_differing() -> None:

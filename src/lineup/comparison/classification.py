@@ -1,6 +1,8 @@
 """Classification as the comparison shows it: ranked by accuracy."""
 
-from lineup.comparison.pictures import draw_accuracy, draw_cost, draw_gap, draw_size
+from functools import partial
+
+from lineup.comparison.pictures import draw_accuracy, draw_cost, draw_gap, draw_size, find_front
 from lineup.comparison.task import (
     COST,
     FULL_COST,
@@ -41,6 +43,20 @@ TASK = Task(
         figure("F1", "macro_f1"),
         *COST,
     ),
+    more=(
+        text("Run", "run"),
+        Column("Train less val.", "gap", lambda row: f"{row['gap']:+.4f}"),
+        figure("Without duplicates", "test_unique"),
+        Column(
+            "Points a million parameters",
+            "test_accuracy",
+            lambda row: f"{100e6 * row['test_accuracy'] / row['parameters']:.3g}",
+        ),
+        figure("Calibration error", "test_ece"),
+        digits("Temperature", "temperature"),
+        figure("Error at it", "test_ece_scaled"),
+        text("Most confused", "confused"),
+    ),
     full=(
         *NAME,
         RANK,
@@ -68,6 +84,7 @@ TASK = Task(
     ),
     score=format_accuracy,
     draw=(draw_accuracy, draw_cost, draw_size, draw_gap),
+    front=partial(find_front, cost="macs"),
     note="Val. and Test are accuracies, Test with its 95 % interval; F1 is the macro mean on test.",
     matrix="Confusion on test",
 )

@@ -23,6 +23,15 @@ TASK = Task(
         figure("Probe", "probe_test_accuracy"),
         *COST,
     ),
+    more=(
+        text("Run", "run"),
+        figure("Train MSE", "train_mse"),
+        Column(
+            "Without duplicates", "test_unique", lambda row: format_figure("test_mse", row["test_unique"])
+        ),
+        figure("Probe val.", "probe_val_accuracy"),
+        text("Probe most confused", "confused"),
+    ),
     full=(
         *NAME,
         RANK,
@@ -50,6 +59,7 @@ TASK = Task(
     ),
     score=figure("Test MSE", "test_mse").text,
     draw=(draw_error,),
+    front=None,
     note="MSE is of pixels from 0 to 1; PSNR (dB), SSIM and Probe, the accuracy of a linear classifier on "
     "the frozen latents, are of test.",
     matrix="Confusion of the linear probe on test",

@@ -11,6 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
+from lineup.comparison.confusions import find_worst
 from lineup.comparison.curves import average_curves
 from lineup.comparison.figures import format_differences, name_metric
 from lineup.comparison.pictures import draw_overlay, draw_run, format_svg
@@ -111,19 +112,6 @@ def compare_environments(results: Mapping[str, Result]) -> tuple[dict[str, Any],
     table = {key: {run: facts.get(key, "") for run, facts in environments.items()} for key in keys}
     common = {key: next(iter(row.values())) for key, row in table.items() if len(set(row.values())) == 1}
     return common, {key: row for key, row in table.items() if key not in common}
-
-
-def find_worst(confusion: Sequence[Mapping[str, str]], count: int) -> list[tuple[str, str, int, float]]:
-    """The largest confusions: actual class, answer, how often, and as a share of the actual class."""
-    totals: dict[str, int] = {}
-    for row in confusion:
-        totals[row["actual"]] = totals.get(row["actual"], 0) + int(row["count"])
-    wrong = [row for row in confusion if row["actual"] != row["predicted"] and int(row["count"])]
-    wrong.sort(key=lambda row: -int(row["count"]))
-    return [
-        (row["actual"], row["predicted"], int(row["count"]), int(row["count"]) / totals[row["actual"]])
-        for row in wrong[:count]
-    ]
 
 
 def _is_of(contest: Contest, group: Group) -> bool:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lineup.claims import Claim, refuse_unknown_rows
+from lineup.comparison.confusions import describe_worst
 from lineup.comparison.entry import Entry
 from lineup.comparison.protocols import judge_protocol
 from lineup.comparison.results import Result
@@ -31,7 +32,17 @@ FIRST_COLUMNS = (
 METRICS = (key for task in TASKS.values() for key in task.metrics)
 # Of several seeds alone.
 SEEDS_INTERVAL = ("test_seeds_low", "test_seeds_high")
-LAST_COLUMNS = ("task", "protocol", "dataset", "alarm", "rank", *SEEDS_INTERVAL, "test_unique", "origin")
+LAST_COLUMNS = (
+    "task",
+    "protocol",
+    "dataset",
+    "alarm",
+    "rank",
+    *SEEDS_INTERVAL,
+    "test_unique",
+    "origin",
+    "confused",
+)
 COLUMNS = tuple(dict.fromkeys((*FIRST_COLUMNS, *METRICS, *LAST_COLUMNS)))
 
 
@@ -142,6 +153,7 @@ def _measure(row: Row, result: Result) -> Row:
     measured |= {key: result.metrics.get(key) for key in SEEDS_INTERVAL}
     measured |= {f"{split}_sd": result.detail["sd"][f"{split}_{task.headline}"] for split in ("val", "test")}
     measured["seeds"] = len(result.detail["seeds"])
+    measured["confused"] = describe_worst(result.confusion)
     alarms = result.detail["alarms"]
     measured["alarm"] = "; ".join(f"seed {seed}: {alarm}" for seed, alarm in alarms.items())
     found = find_measured(row["claimed_metric"], result)

@@ -27,9 +27,10 @@ class Task:
     headline: the quantity that runs are chosen by on validation (val_…) and compared by on test (test_…);
     metrics: the means in metrics/detail that the table takes beside those of every task; curves: the
     quantities of plots/curves (train_…, val_…) and the titles of their axes; brief: the columns for a
-    README or a terminal, full: those of the report, seeds: those of a single seed; score: the headline
-    on test, with its interval where there is one; draw: pictures of all measured runs; note: what the
-    columns of `brief` are; matrix: what the confusion matrix is of.
+    README or a terminal, more: those that a README folds away, full: those of the report, seeds: those of a
+    single seed; score: the headline on test, with its interval where there is one; draw: pictures of all
+    measured runs; front: the runs that no other matches in cost and beats, cheapest first, None where cost is
+    not looked at; note: what the columns of `brief` are; matrix: what the confusion matrix is of.
     """
 
     name: str
@@ -38,10 +39,12 @@ class Task:
     metrics: tuple[str, ...]
     curves: Mapping[str, str]
     brief: tuple[Column, ...]
+    more: tuple[Column, ...]
     full: tuple[Column, ...]
     seeds: tuple[Column, ...]
     score: Callable[[Row], str]
     draw: tuple[Callable[[Sequence[Row]], Figure], ...]
+    front: Callable[[Sequence[Row]], list[Row]] | None
     note: str
     matrix: str
 

@@ -16,7 +16,8 @@ from lineup.comparison.tasks import TASKS
 # By task and dataset, the lines that say who wins.
 Verdicts = Mapping[tuple[str, str], Sequence[str]]
 # Columns of words, which stand left.
-RUN_TEXTS, CLAIM_TEXTS = ("Run", "From", "Row"), ("Row", "Model", "Metric", "On test", "Protocol", "Run")
+RUN_TEXTS = ("Run", "From", "Row", "Most confused", "Probe most confused")
+CLAIM_TEXTS = ("Row", "Model", "Metric", "On test", "Protocol", "Run")
 # What a terminal of 100 columns has no room for.
 WIDE_ONLY = ("F1", "MACs", "SSIM")
 LONGEST_NAME = 22
@@ -41,7 +42,7 @@ def format_markdown(table: Sequence[Row], reproductions: Sequence[Row], verdicts
     for group in group_measured(table):
         parts += [f"### {group.title}", _format_runs(group.rows, _list_columns(group))]
         parts.append(" ".join(verdicts[group.task.name, group.dataset]))
-        parts.append(f"{MEANS} {group.task.note}")
+        parts += [f"{MEANS} {group.task.note}", _format_more(group)]
     parts += [text for text in (describe_alarms(table), describe_waiting(table)) if text]
     if any(row["run"] for row in reproductions):
         parts += [
@@ -121,6 +122,15 @@ def format_ours(row: Row) -> tuple[str, str]:
         return "", ""
     ours = format_figure(row["metric"], row["measured"])
     return ours, "" if row["difference"] is None else format_figure(row["metric"], row["difference"], "+")
+
+
+def _format_more(group: Group) -> str:
+    """What a page folds away: the cheapest good runs, overfitting, calibration, confusions."""
+    front = group.task.front(group.rows) if group.task.front else []
+    names = ", ".join(row["run"] for row in front)
+    told = [f"Good for their cost (no run with as few MACs is better on test): {names}."] if front else []
+    parts = ["<details><summary>More of each run</summary>", *told, _format_runs(group.rows, group.task.more)]
+    return "\n\n".join([*parts, "</details>"])
 
 
 def _list_columns(group: Group) -> list[Column]:
