@@ -33,9 +33,10 @@ from lineup.comparison.verdict import format_p
 # A confusion matrix of more classes is not readable on a page: its worst confusions are listed instead.
 MATRIX_CLASSES = 20
 WORST = 8
-QUALITY = 80  # of embedded pictures, of 100
+QUALITY = 60  # of embedded pictures, of 100: their texts look as at 80, for a quarter less
 EFFORT = 5  # in packing them, of 6, which takes twice as long for 2 % less
 CAPTIONS = {
+    "augmented": "Training images as augmentation varies them",
     "predictions": "Answers on test, right and wrong",
     "confusions": "The most frequent confusions on test, first seed",
     "suspects": "Test images whose label may be wrong, first seed (confident learning)",
@@ -70,6 +71,7 @@ def format_report(
     page.filters |= {"claimed": format_claimed, "ours": format_ours, "metric": name_metric, "embed": _embed}
     page.filters |= {
         "p": format_p,
+        "value": lambda value: "" if value is None else value,
         "pairs": lambda contest: list_pairs([contest]),
         "gap": format_differences,
     }
@@ -133,13 +135,17 @@ def _is_of(contest: Contest, group: Group) -> bool:
 def _show_group(group: Group, results: Mapping[str, Result]) -> dict[str, Any]:
     """What the page says of runs that can be compared."""
     task, runs = group.task, {row["run"]: results[row["run"]] for row in group.rows}
+    name = f"{task.name}-{group.dataset}"
     curves = average_curves(runs, task)
     return {
         "task": task,
         "group": group,
-        "name": f"{task.name}-{group.dataset}",
-        "pictures": [_draw(draw(group.rows)) for draw in task.draw],
-        "curves": [_draw(draw_overlay(curves, *quantity)) for quantity in task.curves.items()],
+        "name": name,
+        "pictures": [_draw(draw(group.rows), f"{name}-{place}") for place, draw in enumerate(task.draw)],
+        "curves": [
+            _draw(draw_overlay(curves, quantity, title), f"{name}-{quantity}")
+            for quantity, title in task.curves.items()
+        ],
         "details": [_show_run(run, result, task) for run, result in runs.items()],
     }
 
@@ -153,13 +159,13 @@ def _show_run(run: str, result: Result, task: Task) -> dict[str, Any]:
         "worst": find_worst(result.confusion, WORST),
         "per_class": result.detail["per_class"],
         "seeds": [{"seed": seed, **figures} for seed, figures in result.detail["seeds"].items()],
-        "curves": _draw(draw_run(average_curves({run: result}, task), task.curves)),
+        "curves": _draw(draw_run(average_curves({run: result}, task), task.curves), f"run-{run}"),
         "pictures": result.pictures,
     }
 
 
-def _draw(figure: Figure) -> Markup:
-    return Markup(format_svg(figure))
+def _draw(figure: Figure, name: str) -> Markup:
+    return Markup(format_svg(figure, name))
 
 
 def _embed(picture: bytes) -> str:
