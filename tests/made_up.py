@@ -4,6 +4,7 @@ import csv
 import json
 import math
 import runpy
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -133,9 +134,10 @@ def learn(seed: int, val: float, autoencoder: bool) -> list[str]:
 
 
 def put_picture(path: Path) -> None:
-    """A small picture."""
+    """A small picture, in a colour of its own."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("RGB", (64, 48), "teal").save(path)
+    color = zlib.crc32("/".join(path.parts[-2:]).encode()) & 0xFFFFFF
+    Image.new("RGB", (64, 48), f"#{color:06x}").save(path)
 
 
 def make_project(folder: Path) -> None:

@@ -1,12 +1,13 @@
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import compare, make_project
+from made_up import ROOT, compare, make_project
 
 from lineup.comparison.confusions import describe_worst, find_worst
-from lineup.comparison.report import compare_environments
+from lineup.comparison.report import CAPTIONS, compare_environments
 from lineup.comparison.results import Result
 from lineup.evaluation.outcomes import Outcomes
 
@@ -49,12 +50,19 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Reader:
     return reader
 
 
+def test_every_picture_has_a_caption() -> None:
+    sources = [*(ROOT / "src/lineup/judges").rglob("*.py"), ROOT / "stages/evaluate.py"]
+    written = {name for path in sources for name in re.findall(r'/ "(\w+)\.png"', path.read_text())}
+    assert written == set(CAPTIONS)
+
+
 def test_page_is_well_formed(page: Reader) -> None:
     assert page.open == []
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
     assert len(links) == 7
     assert {f"#{name}" for name in ids} >= set(links)
+    assert len(ids) == len(set(ids))
 
 
 def test_page_needs_nothing_beside_it(page: Reader) -> None:

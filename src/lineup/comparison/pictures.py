@@ -1,6 +1,7 @@
 """Measured runs as pictures: accuracy with intervals, error, accuracy against cost, gaps, learning curves."""
 
 import io
+import re
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -23,6 +24,8 @@ from lineup.pictures import new_figure
 INK = "#24292f"
 BAR, CLAIM, FRONT = "#4c8fd0", "#e36209", "#2da44e"
 MARK: dict[str, Any] = {"color": CLAIM, "marker": "|", "mew": 3, "ls": ""}
+SVG_ID = re.compile(r' id="([^"]*)"')
+SVG_USE = re.compile(r'(url\(#|href="#)([^")]+)')
 STROKES = ("-", "--", ":", "-.")
 STYLE: dict[Any, Any] = {
     "axes.edgecolor": INK,
@@ -210,13 +213,23 @@ def find_front(rows: Sequence[Row], cost: str) -> list[Row]:
     return front
 
 
-def format_svg(figure: Figure) -> str:
-    """An SVG element for an HTML page: no background, ink in the colour of the text around it."""
+def format_svg(figure: Figure, name: str) -> str:
+    """An SVG element for an HTML page: no background, ink in the colour of the text around it.
+
+    name: what its ids begin with. Those of other pictures on the page begin otherwise.
+    """
     text = io.StringIO()
     with mpl.rc_context(STYLE):
         figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
     svg = text.getvalue()
-    return svg[svg.index("<svg") :].replace(INK, "currentColor")
+    return _name_ids(svg[svg.index("<svg") :].replace(INK, "currentColor"), name)
+
+
+def _name_ids(svg: str, name: str) -> str:
+    """Put `name` before each id; those that nothing in the picture refers to, nearly all, go."""
+    used = {place for _, place in SVG_USE.findall(svg)}
+    svg = SVG_ID.sub(lambda found: f' id="{name}-{found[1]}"' if found[1] in used else "", svg)
+    return SVG_USE.sub(rf"\1{name}-\2", svg)
 
 
 def _label(row: Row) -> str:
