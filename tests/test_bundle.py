@@ -12,12 +12,11 @@ from typing import Any
 
 import psutil
 import pytest
-from dvc.repo import Repo
 from dvc.utils.serialize import load_yaml
 from pipeline import ROOT, TINY, Pipeline, list_stages, shared_folder
 
 from bundle import merge, pack
-from bundle.parts import check_parts, read_parts
+from bundle.parts import check_parts, list_files, read_parts
 from lineup.config.params import load
 from lineup.errors import LineupError
 
@@ -184,9 +183,91 @@ def test_what_comes_back_is_merged_and_only_compare_is_left(journey: Path, home:
 
     assert home.repro("--allow-missing", "compare") == ["validate", "compare"]
     assert home.stale() == set()
-    shutil.rmtree(home.path("models/later"))
-    with chdir(home.folder), Repo() as repo:
-        assert repo.checkout("train@later")["stats"]["added"] == 1
+    assert_pulled(home, "train@later", "evaluate@later")
+
+
+def assert_pulled(home: Pipeline, *stages: str) -> None:
+    """Push the outs of `stages`, lose them here and in DVC's cache, and get them back by `dvc pull`."""
+    outs = [out for name in stages for out in home.stages()[name].outs if out.use_cache]
+    paths = [home.path(out.def_path) for out in outs]
+    before = [read_all(path) for path in paths]
+    assert all(before)
+    call(home, "dvc", "remote", "add", "--default", "store", str(home.folder.parent / "store"))
+    call(home, "dvc", "push", *stages)
+    shutil.rmtree(home.path(".dvc/cache"))
+    for path in paths:
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    call(home, "dvc", "pull", *stages)
+    assert [read_all(path) for path in paths] == before
+
+
+def call(home: Pipeline, *words: str) -> None:
+    done = home.call(*words)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def read_all(path: Path) -> dict[Path, bytes]:
+    return {file: file.read_bytes() for file in list_files(path)}
+
+
+def test_a_run_goes_with_the_one_that_it_starts_from(home: Pipeline, tmp_path: Path) -> None:
+    home.edit("params.yaml", "needs: models/dense", "needs: models/later")
+    with pytest.raises(LineupError, match=r"^models/later: not here.*; fix: add later to RUNS$"):
+        pack_runs("tuned")
+    there, before = tmp_path / "there", read_stages(home)
+    pack_runs("later", "tuned", "--out", there)
+    finish(start_there(there, 0.0))
+    [log] = there.glob("work-*/logs/train@tuned.log")
+    assert list_stages(log.read_text()) == ["train@tuned"]
+
+    merge.main(str(find_results(there)))
+    new = ("weights@handed", "train@later", "train@tuned", "evaluate@later", "evaluate@tuned")
+    assert read_stages(home).keys() - before.keys() == set(new)
+    assert {"later", "tuned"} <= load().runs.keys()
+    assert "handed" in load().weights
+    gate = home.call("dvc", "repro", "--allow-missing", "--dry")
+    assert list_stages(gate.stdout) == ["validate", "compare"], gate.stdout + gate.stderr
+    assert_pulled(home, *new)
+
+
+def test_a_run_that_starts_from_one_that_is_done_takes_its_models_along(
+    home: Pipeline, tmp_path: Path
+) -> None:
+    pack_runs("tuned", "--out", tmp_path / "there")
+    manifest = check_parts(tmp_path / "there")
+    read_parts(manifest, tmp_path / "there", tmp_path / "unpacked")
+    assert list(manifest.facts["graph"]) == ["weights@handed", "train@tuned", "evaluate@tuned"]
+    assert manifest.facts["runs"]["tuned"]["stages"] == list(manifest.facts["graph"])
+    assert (tmp_path / "unpacked/repository/models/dense/file").exists()
+    assert not (tmp_path / "unpacked/repository/data/weights/handed.safetensors").exists()
+
+
+HANDED_TWICE = {
+    "preprocess@v": [],
+    "weights@second": ["train@b"],
+    "weights@first": ["train@a"],
+    "train@a": ["preprocess@v"],
+    "train@b": ["preprocess@v", "weights@first"],
+    "train@c": ["preprocess@v", "weights@second"],
+}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "fresh", "handed"),
+    [
+        ("ab", "", {"weights@first"}),
+        ("ab", "weights@first", {"weights@first"}),
+        ("b", "", {"weights@first"}),
+        ("b", "weights@first", set()),
+        ("a", "", set()),
+        ("c", "weights@first", {"weights@second"}),
+        ("ac", "weights@second", {"weights@first", "train@b", "weights@second"}),
+    ],
+)
+def test_what_hands_over_is_done_there(chosen: str, fresh: str, handed: set[str]) -> None:
+    runs = {f"train@{run}" for run in chosen}
+    there = pack.list_done_there(HANDED_TWICE, sorted(runs), lambda stage: stage == fresh)
+    assert sorted(there) == sorted(runs | handed)
 
 
 REFUSED = {

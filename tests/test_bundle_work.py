@@ -22,6 +22,7 @@ case $stage in
   *bad*) echo "it broke"; exit 1;;
   *slow*) exec sleep 60;;
   *busy*) if [ ! -e ../seen ]; then touch ../seen; echo "'x' is busy, it is being blocked by: y"; exit 1; fi;;
+  weights*) ;;
   *) sleep 0.3;;
 esac
 echo "end $stage" >> ../events
@@ -42,7 +43,9 @@ def place(tmp_path: Path) -> Place:
         }
         for run in RUNS
     }
-    facts = {"commit": "abc", "runs": runs}
+    graph: dict[str, list[str]] = {name: [] for run in RUNS for name in runs[run]["stages"]}
+    graph |= {f"evaluate@{run}": [f"train@{run}"] for run in RUNS}
+    facts = {"commit": "abc", "runs": runs, "graph": graph}
     for run in RUNS:
         for name in (f"metrics/{run}", f"models/{run}/file", f".lineup/checkpoints/{run}/seed-0.pt"):
             (tmp_path / "repository" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -55,7 +58,20 @@ def place(tmp_path: Path) -> Place:
 
 def choose(place: Place, *runs: str) -> Place:
     chosen = {run: place.facts["runs"][run] for run in runs}
-    return Place(place.folder, place.programs, place.results, {**place.facts, "runs": chosen})
+    stages = {stage for run in runs for stage in chosen[run]["stages"]}
+    graph = {stage: needed for stage, needed in place.facts["graph"].items() if stage in stages}
+    facts = {**place.facts, "runs": chosen, "graph": graph}
+    return Place(place.folder, place.programs, place.results, facts)
+
+
+def choose_chain(place: Place, first: str) -> Place:
+    """The runs `first`, two, which starts from what `first` produces, and three."""
+    handed, run = "weights@handed", place.facts["runs"]["two"]
+    chain = {**run, "stages": [f"train@{first}", handed, *run["stages"]]}
+    graph = {**place.facts["graph"], handed: [f"train@{first}"], "train@two": [handed]}
+    runs = {**place.facts["runs"], "two": chain}
+    facts = {**place.facts, "runs": runs, "graph": graph}
+    return choose(Place(place.folder, place.programs, place.results, facts), first, "two", "three")
 
 
 def count_side_by_side(place: Place) -> int:
@@ -104,6 +120,39 @@ def test_evaluations_are_alone(place: Place) -> None:
     work.work(choose(place, "one", "two"), jobs=2, minutes=None, limit=10**6)
     events = (place.folder / "events").read_text().splitlines()
     assert events[-4:] == ["begin evaluate@one", "end evaluate@one", "begin evaluate@two", "end evaluate@two"]
+
+
+def test_a_run_that_starts_from_another_comes_after_it(place: Place) -> None:
+    work.work(choose_chain(place, "one"), jobs=3, minutes=None, limit=10**6)
+    events = (place.folder / "events").read_text().splitlines()
+    assert set(events[:2]) == {"begin train@one", "begin train@three"}
+    handed, tuned = ("weights@handed", "train@two")
+    assert events[4:8] == [f"begin {handed}", f"end {handed}", f"begin {tuned}", f"end {tuned}"]
+    assert [event for event in events[8:] if event.startswith("begin")] == [
+        f"begin evaluate@{run}" for run in ("one", "two", "three")
+    ]
+    assert set(check_parts(place.results).facts["finished"]) == {"one", "two", "three"}
+
+
+def test_what_needs_a_failed_training_is_not_begun(place: Place, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(LineupError, match=r"^train@bad: failed;"):
+        work.work(choose_chain(place, "bad"), jobs=2, minutes=None, limit=10**6)
+    begun = (place.folder / "events").read_text()
+    assert not any(f"begin {stage}" in begun for stage in ("weights@handed", "train@two", "evaluate@two"))
+    said = capsys.readouterr().out
+    assert "weights@handed: not run, for want of train@bad\n" in said
+    assert "train@two: not run, for want of weights@handed\n" in said
+    facts = check_parts(place.results).facts
+    assert (set(facts["finished"]), facts["unfinished"]) == ({"three"}, ["bad", "two"])
+
+
+def test_what_needs_a_stopped_training_is_not_begun(place: Place) -> None:
+    work.work(choose_chain(place, "slow"), jobs=2, minutes=2 / 60, limit=10**6)
+    begun = (place.folder / "events").read_text()
+    assert {line for line in begun.splitlines() if line.startswith("begin")} == {
+        f"begin {stage}" for stage in ("train@slow", "train@three", "evaluate@three")
+    }
+    assert check_parts(place.results).facts["unfinished"] == ["slow", "two"]
 
 
 def test_results_hold_what_is_finished_and_the_state_of_what_is_not(place: Place, tmp_path: Path) -> None:

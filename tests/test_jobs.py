@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from stand_in import StandIn
 
 from jobs.crew import DONE, FAILED, Crew
-from jobs.run import group, is_blocked
+from jobs.order import group, is_blocked
 
 
 @pytest.fixture

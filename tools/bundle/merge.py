@@ -60,7 +60,7 @@ def merge(finished: Mapping[str, Sequence[str]], back: Path) -> None:
     """
     if not finished:
         return
-    stages = [stage for names in finished.values() for stage in names]
+    stages = list(dict.fromkeys(stage for names in finished.values() for stage in names))
     text = read(PARAMS)
     declared = parse(text, PARAMS)
     lost = [run for run in finished if run not in {**declared["runs"], **declared["waiting"]}]

@@ -7,7 +7,7 @@ registry. Out: a folder of parts and `there.pyz`, the one program to run on the 
 import argparse
 import subprocess
 import zipfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +25,7 @@ from bundle.changes import list_changes
 from bundle.parts import MEGABYTE, Content, list_files, write_parts
 from bundle.wheels import HELD, choose_wheels, download_wheels, read_requirements
 from bundle.work import REMOTE, STATE
+from jobs.order import Graph, name_kind
 from lineup.config.params import nearest, parse, read
 from lineup.console import stage
 from lineup.errors import LineupError
@@ -38,7 +39,7 @@ PROGRAM = "there.pyz"
 MODULES = {
     lineup: ("__init__", "console", "errors", "files"),
     bundle: ("__init__", "interpreter", "parts", "unpack", "work"),
-    jobs: ("__init__", "crew"),
+    jobs: ("__init__", "crew", "order"),
 }
 ENTRY = "from bundle.unpack import main\nfrom lineup.console import stage\n\nstage(main)\n"
 # The packed copy has no git, and a cache of its own; its remote is the folder beside it that travels home.
@@ -55,10 +56,11 @@ CONFIG = f"""[core]
 class Needs:
     """What the chosen runs need beside the repository's own files, and what to expect back."""
 
-    stages: dict[str, list[str]] = field(default_factory=dict)  # run: its stages
+    graph: dict[str, list[str]] = field(default_factory=dict)  # stage done there: those of them it needs
+    stages: dict[str, list[str]] = field(default_factory=dict)  # run: those of them that it comes from
     kept: dict[str, list[str]] = field(default_factory=dict)  # run: outs that a half-trained run goes on with
     plain: dict[str, list[str]] = field(default_factory=dict)  # run: outs that DVC's cache does not hold
-    data: dict[str, str] = field(default_factory=dict)  # file of data: the stage that makes it
+    data: dict[str, str] = field(default_factory=dict)  # file or folder of data: the stage that makes it
 
 
 def main(*words: str) -> None:
@@ -67,8 +69,9 @@ def main(*words: str) -> None:
     runs, text = list(dict.fromkeys(asked.runs)), read(PARAMS)
     waiting = choose_runs(runs, parse(text, PARAMS))
     moved = move_waiting(text, waiting)
-    needs = find_needs(runs, moved)
-    check_state([run for run in runs if run not in waiting], needs)
+    with Repo() as repo:
+        needs = find_needs(runs, moved, lambda stage: _is_fresh(repo, stage))
+        check_state(repo, [run for run in runs if run not in waiting], needs)
     tracked, (commit, changed) = list_tracked(), describe_commit()
     with TemporaryDirectory() as temporary:
         requirements = read_requirements(ROOT / "pyproject.toml")
@@ -82,6 +85,7 @@ def main(*words: str) -> None:
             "kind": "runs",
             "commit": commit,
             "requirements": requirements,
+            "graph": needs.graph,
             "runs": {
                 run: {"stages": needs.stages[run], "kept": needs.kept[run], "plain": needs.plain[run]}
                 for run in runs
@@ -130,9 +134,31 @@ def choose_runs(runs: Iterable[str], params: Mapping[str, Mapping[str, object]])
     return [run for run in runs if run in params["waiting"]]
 
 
-def find_needs(runs: Sequence[str], params: str) -> Needs:
-    """What dvc.yaml says of `runs` with the text `params` as params.yaml."""
-    needs = Needs()
+def find_needs(runs: Sequence[str], params: str, is_fresh: Callable[[str], bool]) -> Needs:
+    """What dvc.yaml says of `runs` with the text `params` as params.yaml.
+
+    `is_fresh` says whether the outs of a stage are here, as dvc.lock says.
+    """
+    needs, stages = Needs(), read_stages(params)
+    makers = {out.def_path: name for name, stage in stages.items() for out in stage.outs}
+    read = {name: _list_deps(stage) for name, stage in stages.items()}
+    graph = {name: sorted({makers[path] for path in paths & makers.keys()}) for name, paths in read.items()}
+    there = list_done_there(graph, [f"{step}@{run}" for step in STEPS for run in runs], is_fresh)
+    needs.graph = {name: [each for each in graph[name] if each in there] for name in graph if name in there}
+    for run in runs:
+        own = [f"{step}@{run}" for step in STEPS]
+        before = set(own).union(*(list_before(needs.graph, name) for name in own))
+        needs.stages[run] = [name for name in needs.graph if name in before]
+        needs.kept[run] = [out.def_path for name in own for out in stages[name].outs if out.persist]
+        outs = [out for name in needs.stages[run] for out in stages[name].outs]
+        needs.plain[run] = [out.def_path for out in outs if not out.use_cache]
+    paths = set[str]().union(*(read[name] for name in there)) & makers.keys()
+    needs.data = {path: makers[path] for path in paths if makers[path] not in there}
+    return needs
+
+
+def read_stages(params: str) -> dict[str, PipelineStage]:
+    """The stages of dvc.yaml with the text `params` as params.yaml."""
     with TemporaryDirectory() as temporary:
         copy = Path(temporary)
         (copy / ".dvc").mkdir()
@@ -141,34 +167,66 @@ def find_needs(runs: Sequence[str], params: str) -> Needs:
         (copy / PARAMS).write_text(params, encoding="utf-8")
         # DVC names paths relative to the current folder.
         with chdir(copy), Repo() as repo:
-            stages = {stage.addressing: stage for stage in repo.index.stages}
-    makers = {out.def_path: name for name, stage in stages.items() for out in stage.outs}
-    for run in runs:
-        needs.stages[run] = [f"{step}@{run}" for step in STEPS]
-        chosen: list[PipelineStage] = [stages[name] for name in needs.stages[run]]
-        outs = [out for stage in chosen for out in stage.outs]
-        needs.kept[run] = [out.def_path for out in outs if out.persist]
-        needs.plain[run] = [out.def_path for out in outs if not out.use_cache]
-        read = {
-            dep.def_path for stage in chosen for dep in stage.deps if not isinstance(dep, ParamsDependency)
-        }
-        own = {out.def_path for out in outs}
-        needs.data |= {path: makers[path] for path in read - own if path in makers}
-    return needs
+            return {stage.addressing: stage for stage in repo.index.stages}
 
 
-def check_state(started: Iterable[str], needs: Needs) -> None:
+def _list_deps(stage: PipelineStage) -> set[str]:
+    return {dep.def_path for dep in stage.deps if not isinstance(dep, ParamsDependency)}
+
+
+def list_done_there(graph: Graph, chosen: Iterable[str], is_fresh: Callable[[str], bool]) -> list[str]:
+    """The stages to be run there: the `chosen` ones, and what hands over from one run to another.
+
+    That is what stands between chosen ones, and the weights from a run that is done here, unless they are.
+    """
+    there = list(chosen)
+    steps = set(there)
+
+    def is_done_there(name: str) -> bool:
+        before = list_before(graph, name)
+        if before & steps:
+            return True
+        from_a_run = any(name_kind(each) in STEPS for each in before)
+        return from_a_run and name_kind(name) not in STEPS and not is_fresh(name)
+
+    for name in there:  # grows meanwhile
+        there += [each for each in graph[name] if each not in there and is_done_there(each)]
+    return there
+
+
+def list_before(graph: Graph, stage: str) -> set[str]:
+    """All that a stage needs, and what that needs in turn."""
+    return {each for needed in graph[stage] for each in {needed, *list_before(graph, needed)}}
+
+
+def check_state(repo: Repo, started: Iterable[str], needs: Needs) -> None:
     """Raise LineupError if data is not as dvc.lock says, or if one of the `started` runs is done already."""
-    with Repo() as repo:
-        # What is missing first: files made beside it are stale for its sake.
-        for path, maker in sorted(needs.data.items(), key=lambda item: (Path(item[0]).exists(), item)):
-            if not Path(path).exists() or _is_stale(repo, [maker]):
-                fix = f"dvc checkout {path}, or dvc repro {maker}"
-                raise LineupError(path, "not here, or not what dvc.lock says", "data up to date", fix)
-        for run in started:
-            if not _is_stale(repo, needs.stages[run]):
-                fix = f"leave it out, or remove models/{run} to train it again"
-                raise LineupError(f"RUNS: {run}", "up to date, nothing to do there", "runs to be done", fix)
+    # What is missing first: files made beside it are stale for its sake.
+    for path, maker in sorted(needs.data.items(), key=lambda item: (Path(item[0]).exists(), item)):
+        if not Path(path).exists() or not _is_fresh(repo, maker):
+            found = "not here, or not what dvc.lock says"
+            raise LineupError(path, found, "data up to date", _advise(repo, path, maker))
+    for run in started:
+        if not _is_stale(repo, needs.stages[run]):
+            fix = f"leave it out, or remove models/{run} to train it again"
+            raise LineupError(f"RUNS: {run}", "up to date, nothing to do there", "runs to be done", fix)
+
+
+def _advise(repo: Repo, path: str, maker: str) -> str:
+    """How data comes here, or how a run whose models they are goes along."""
+    kind, _, name = maker.partition("@")
+    ways = [f"dvc checkout {path}", f"dvc repro {maker}"] if _is_known(repo, maker) else []
+    ways += [f"add {name} to RUNS"] if kind in STEPS else []
+    return ", or ".join(ways) or f"make start with a run that needs it, then dvc repro {maker}"
+
+
+def _is_known(repo: Repo, stage: str) -> bool:
+    """Whether a stage is one of dvc.yaml's as params.yaml stands: what a waiting run needs may wait too."""
+    return any(each.addressing == stage for each in repo.index.stages)
+
+
+def _is_fresh(repo: Repo, stage: str) -> bool:
+    return _is_known(repo, stage) and not _is_stale(repo, [stage])
 
 
 def _is_stale(repo: Repo, stages: Sequence[str]) -> bool:
@@ -206,7 +264,7 @@ def collect_files(runs: Iterable[str], tracked: Iterable[Path], needs: Needs) ->
     A half-trained run goes on with what came back from another machine, else with what is here.
     """
     found: dict[str, Content] = {str(path): path for path in tracked}
-    found |= {path: Path(path) for path in needs.data}
+    found |= {str(file): file for path in needs.data for file in list_files(Path(path))}
     for run in runs:
         unfinished = STATE / "unfinished" / run
         kept = [Path(path) for path in needs.kept[run]] + [STATE / "checkpoints" / run]

@@ -1,4 +1,4 @@
-"""What is done on the other machine: train side by side, evaluate one by one, pack the results.
+"""What is done on the other machine: train side by side, the rest one by one, pack the results.
 
 DVC runs each stage by itself (`repro --single-item`), so nothing else is touched, and what is done already
 is skipped. Standard library only; DVC and the stages run in the Python that was prepared.
@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bundle import STEPS
 from bundle.parts import Content, list_files, write_parts
 from jobs.crew import DONE, FAILED, Crew
+from jobs.order import BLOCKED, group, is_blocked
 from lineup.errors import LineupError
 
 # What one training may take, declared, so that the number side by side is known beforehand.
@@ -61,19 +63,18 @@ class Place:
 def work(place: Place, *, jobs: int | None, minutes: float | None, limit: int) -> None:
     """Run every run of the bundle and pack the results in parts of at most `limit` bytes.
 
-    `jobs` trainings run side by side. After `minutes` trainings are stopped at a checkpoint; what is finished
-    is evaluated, and the rest travels home half-trained. Raises LineupError if a stage failed, after packing.
+    `jobs` trainings run side by side, before those that start from what they produce. After `minutes`
+    trainings are stopped at a checkpoint; what is finished is evaluated, and the rest travels home
+    half-trained. Raises LineupError if a stage failed, after packing.
     """
     runs = list(place.facts["runs"])
     side_by_side = jobs or count_jobs(place, len(runs))
     print(f"{', '.join(runs)}: {side_by_side} side by side, logs in {place.folder / 'logs'}", flush=True)
     deadline = time.monotonic() + minutes * 60 if minutes else None
-    states = Crew(place, side_by_side, deadline).run([f"train@{run}" for run in runs])
-    trained = [run for run in runs if states[f"train@{run}"] == DONE]
-    # One by one: what evaluate measures of time should be of a quiet machine.
-    states |= Crew(place, 1, None).run([f"evaluate@{run}" for run in trained])
-    finished = [run for run in trained if states[f"evaluate@{run}"] == DONE]
-    _store(place, [stage for run in finished for stage in place.facts["runs"][run]["stages"]])
+    states = run_stages(place, side_by_side, deadline)
+    stages = {run: place.facts["runs"][run]["stages"] for run in runs}
+    finished = [run for run in runs if all(states[stage] == DONE for stage in stages[run])]
+    _store(place, list(dict.fromkeys(stage for run in finished for stage in stages[run])))
     pack_results(place, finished, limit)
     failed = [stage for stage, state in states.items() if state == FAILED]
     if failed:
@@ -81,6 +82,21 @@ def work(place: Place, *, jobs: int | None, minutes: float | None, limit: int) -
         raise LineupError(
             ", ".join(failed), "failed", "stages that end well", f"see {logs}, then run this again"
         )
+
+
+def run_stages(place: Place, side_by_side: int, deadline: float | None) -> dict[str, str]:
+    """Run the stages of the bundle, each after those that it needs, and return what became of them."""
+    train, evaluate = STEPS
+    graph, states = place.facts["graph"], dict[str, str]()
+    for kind, names in group(graph):
+        blocked = [name for name in names if is_blocked(graph[name], states)]
+        for name in blocked:
+            print(f"{name}: {BLOCKED}, for want of {', '.join(graph[name])}", flush=True)
+        states |= dict.fromkeys(blocked, BLOCKED)
+        # One by one, but for trainings: what evaluate measures of time should be of a quiet machine.
+        crew = Crew(place, side_by_side if kind == train else 1, None if kind == evaluate else deadline)
+        states |= crew.run([name for name in names if name not in blocked])
+    return states
 
 
 def count_jobs(place: Place, runs: int) -> int:
@@ -138,7 +154,8 @@ def pack_results(place: Place, finished: Sequence[str], limit: int) -> None:
     members += [(f"logs/{file.name}", file) for file in list_files(place.folder / "logs")]
     if finished:
         members.append(("dvc.lock", repository / "dvc.lock"))
-    members += _find(repository, [path for run in finished for path in runs[run]["plain"]], "tree")
+    plain = dict.fromkeys(path for run in finished for path in runs[run]["plain"])
+    members += _find(repository, list(plain), "tree")
     for run in unfinished:
         paths = [*runs[run]["kept"], str(STATE / "checkpoints" / run)]
         members += _find(repository, paths, f"unfinished/{run}")

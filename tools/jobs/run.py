@@ -8,8 +8,7 @@ exit status 1; the others go on. Ctrl-C ends all, at a checkpoint; called again,
 
 import os
 import sys
-from collections import Counter
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,16 +17,14 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from joblib import cpu_count  # type: ignore[import-untyped]
 
-from jobs.crew import DONE, FAILED, Crew
+from jobs.crew import FAILED, Crew
+from jobs.order import BLOCKED, UP_TO_DATE, group, is_blocked, name_kind
 from lineup.config.params import load
 from lineup.config.schema import Params
 from lineup.console import stage
 from lineup.errors import LineupError
 
 SIDE_BY_SIDE = "train"
-UP_TO_DATE, BLOCKED = "up to date", "not run"
-
-Graph = Mapping[str, Collection[str]]  # stage: those that it needs
 
 
 @dataclass(frozen=True)
@@ -92,30 +89,6 @@ def read_graph() -> dict[str, set[str]]:
         return {each.addressing: {needed.addressing for needed in graph[each]} for each in graph}
 
 
-def group(graph: Graph) -> Iterator[tuple[str, list[str]]]:
-    """The stages in groups of one kind (`train` of `train@d3`), each after all that its stages need.
-
-    A kind comes as a whole where it can. It cannot where its stages need each other through other kinds: a
-    run may start from weights that another run has produced.
-    """
-    left = dict(graph)
-    while left:
-        ready: dict[str, list[str]] = {}
-        for name, needed in left.items():
-            if left.keys().isdisjoint(needed):
-                ready.setdefault(name_kind(name), []).append(name)
-        numbers = Counter(map(name_kind, left))
-        whole = [kind for kind, names in ready.items() if len(names) == numbers[kind]]
-        kind = next(iter(whole or ready))
-        yield kind, ready[kind]
-        left = {name: needed for name, needed in left.items() if name not in ready[kind]}
-
-
-def name_kind(name: str) -> str:
-    """The part of a stage's name before the @."""
-    return name.partition("@")[0]
-
-
 def find_stale(names: Collection[str]) -> set[str]:
     """Those of the stages that are not as dvc.lock says; what they need must be up to date by now."""
     with open_repo() as repo:
@@ -125,11 +98,6 @@ def find_stale(names: Collection[str]) -> set[str]:
 def list_threads(params: Params) -> dict[str, int]:
     """How many threads each training has."""
     return {f"{SIDE_BY_SIDE}@{name}": params.recipes[run.recipe].threads for name, run in params.runs.items()}
-
-
-def is_blocked(needed: Iterable[str], states: Mapping[str, str]) -> bool:
-    """Whether a stage cannot be run because one that it needs was not."""
-    return any(states[name] not in (DONE, UP_TO_DATE) for name in needed)
 
 
 def describe(run: str, states: Mapping[str, str], seconds: Mapping[str, float], desk: Desk) -> str:
