@@ -120,6 +120,16 @@ def test_long_tables_are_cut_to_what_github_takes() -> None:
     assert text.endswith("[The report](https://example.org/report)\n")
 
 
+def test_the_ranking_is_folded_away_and_left_out_where_it_is_too_long() -> None:
+    found = compare({"a": measured(0.9)}, {"a": measured(0.9)})
+    text = format_review(found, {}, "x", ranking="| Rank | Run |\n")
+    assert (
+        "<details><summary>All runs, and the reports' claims</summary>\n\n| Rank | Run |\n\n</details>"
+        in text
+    )
+    assert "details" not in format_review(found, {}, "x", ranking="x" * MOST_CHARACTERS)
+
+
 def test_a_short_table_is_whole_and_not_padded() -> None:
     text = format_table("dvc", "| a    | b    |\n|------|------|\n| 1    | -    |", 1000)
     assert "| a | b |\n|---|---|\n| 1 | - |" in text
@@ -221,6 +231,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("repository")
 def test_a_drop_fails_after_all_is_told(discussion: Discussion, capsys: pytest.CaptureFixture[str]) -> None:
     write({"net": 0.7, "kept": 0.6, "fresh": 0.5})
+    Path("metrics/comparison.md").write_text("### The ranking")
     with pytest.raises(DropError) as caught:
         main("--since", "main", "--checks", "success", "--report", "https://x", "--post", str(NUMBER))
     assert str(caught.value).splitlines() == [
@@ -236,6 +247,7 @@ def test_a_drop_fails_after_all_is_told(discussion: Discussion, capsys: pytest.C
         "freshness: **success**",
         "| metrics/runs/net.json | test_accuracy |",
         "| params.yaml | runs.fresh.seeds |",
+        "### The ranking",
         "[The report](https://x)",
     ):
         assert expected in text

@@ -9,6 +9,7 @@ printed, written and posted.
 import argparse
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from lineup.console import stage
@@ -21,6 +22,7 @@ from review.significance import Change, compare
 from review.text import MARK, format_drop, format_review
 
 KINDS = ("metrics", "params")
+COMPARISON = Path("metrics/comparison.md")
 # What GitHub's runners say of themselves; the token is handed over by the workflow.
 ADDRESS, REPOSITORY, TOKEN = "GITHUB_API_URL", "GITHUB_REPOSITORY", "GITHUB_TOKEN"
 
@@ -43,10 +45,11 @@ def main(*words: str) -> None:
     comparison = compare(before, read_runs(read_here, "the working tree"))
     diffs = {f"dvc {kind} diff {base[:12]}": diff(kind, base[:12]) for kind in KINDS}
     since = f"`{base[:12]}` ({git('log', '-1', '--format=%cs', base).strip()})"
-    text = format_review(comparison, diffs, since, report=asked.report, checks=asked.checks)
+    review = partial(format_review, comparison, diffs, since, report=asked.report, checks=asked.checks)
+    text = review(ranking=COMPARISON.read_text(encoding="utf-8") if COMPARISON.exists() else "")
     print(text, end="", flush=True)
     if asked.page:
-        write_text(asked.page, insert_review(text))
+        write_text(asked.page, insert_review(review()))  # the page has the ranking anyway
     if pull_request:
         pull_request.comment(MARK, text)
     if comparison.drops:

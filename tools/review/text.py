@@ -20,12 +20,19 @@ NOTE = (
 
 
 def format_review(
-    comparison: Comparison, diffs: Mapping[str, str], since: str, *, report: str = "", checks: str = ""
+    comparison: Comparison,
+    diffs: Mapping[str, str],
+    since: str,
+    *,
+    report: str = "",
+    checks: str = "",
+    ranking: str = "",
 ) -> str:
     """The whole review.
 
     diffs: DVC's tables by the command that prints them; since: the commit it is about; report: an address;
-    checks: how the other checks ended.
+    checks: how the other checks ended; ranking: compare's own Markdown, left out where it would take more
+    than half of the room.
     """
     parts = [
         MARK,
@@ -36,6 +43,8 @@ def format_review(
         format_others(comparison),
     ]
     links = [f"[The report]({report})"] if report else []
+    if ranking and len(ranking) < MOST_CHARACTERS / 2:
+        parts.append(fold("All runs, and the reports' claims", ranking.strip()))
     length = sum(len(part) + 2 for part in (*parts, *links))
     room = (MOST_CHARACTERS - length) // max(len(diffs), 1)
     tables = [format_table(command, table, room) for command, table in diffs.items()]
@@ -108,4 +117,9 @@ def format_table(command: str, table: str, room: int) -> str:
         rest += 1
     cut = f"\n\n{rest} rows more: run the command." if rest else ""
     text = "\n".join(lines)
-    return f"<details><summary><code>{command}</code></summary>\n\n{text}{cut}\n\n</details>"
+    return fold(f"<code>{command}</code>", f"{text}{cut}")
+
+
+def fold(summary: str, text: str) -> str:
+    """Markdown that shows its `summary`, and all of it at a click."""
+    return f"<details><summary>{summary}</summary>\n\n{text}\n\n</details>"
