@@ -390,8 +390,18 @@ def test_without_a_name_all_sweeps_are_listed(repository: Path, capsys: pytest.C
     assert capsys.readouterr().out.splitlines() == [
         "small        2 points of run later: lr",
         "chosen       3 points of run later, chosen one after another: lr, augment",
-        "soon       waits: run unborn is not declared yet",
+        "soon       waits: run unborn, or what it starts from, is not there yet",
     ]
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_search_with_a_wrong_key_is_not_listed_as_if_it_were_right() -> None:
+    path = Path("sweeps.yaml")
+    path.write_text(
+        path.read_text().replace("runs.later.augment: [none]\nwaiting", "runs.later.augmen: [1]\nwaiting")
+    )
+    with pytest.raises(LineupError, match=r"searches\.chosen\.space.*augmen"):
+        main()
 
 
 # --- searches -------------------------------------------------------------------------------------------

@@ -98,6 +98,14 @@ class Search(Choice):
     points: PositiveInt
     space: Annotated[dict[str, Range | Values], Field(min_length=1)]
 
+    def list_ends(self) -> list[dict[str, JsonValue]]:
+        """The lowest or first value of everything, and the highest or last."""
+        values = {
+            key: [each.low, each.high] if isinstance(each, Range) else each
+            for key, each in self.space.items()
+        }
+        return [{key: each[place] for key, each in values.items()} for place in (0, -1)]
+
     def list_tried(self, points: Sequence["Point"]) -> Sweep:
         """The sweep whose grid has the values of `points`."""
         values: dict[str, list[JsonValue]] = {
@@ -141,7 +149,9 @@ def pick_sweep(sweeps: Sweeps, name: str) -> Sweep | Search:
     """The sweep or search called `name`. Raises LineupError if there is none, or if it waits."""
     if name in sweeps.waiting:
         run = sweeps.waiting[name].run
-        fix = f"declare run {run} in {PARAMS}, then move the entry up into sweeps"
+        fix = (
+            f"declare run {run} in {PARAMS} and train what it starts from, then move the entry up into sweeps"
+        )
         raise LineupError(f"{SWEEPS}: waiting.{name}", "waits", "a sweep under sweeps", fix)
     known: dict[str, Sweep | Search] = {**sweeps.sweeps, **sweeps.searches}
     if name not in known:

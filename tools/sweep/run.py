@@ -72,19 +72,24 @@ def run_search(name: str, search: Search, params: Mapping[str, Any], jobs: int) 
 
 
 def list_sweeps(params: Mapping[str, Any]) -> None:
-    """Print every sweep: its points, and whether it waits; all are checked."""
+    """Print every sweep: its points, and whether it waits; those that do not are checked."""
     sweeps = load_sweeps()
     for name, sweep in sweeps.sweeps.items():
         points = len(make_points(name, sweep, params))
         keys = ", ".join(shorten(sweep.grid)[key] for key in sweep.varied)
         print(f"{name:10} {points:3} points of run {sweep.run}: {keys}")
     for name, search in sweeps.searches.items():
+        place(f"{SWEEPS}: searches.{name}", "space", search.run, search.list_ends(), params)
         keys = ", ".join(shorten(search.space)[key] for key in search.space)
         print(f"{name:10} {search.points:3} points of run {search.run}, chosen one after another: {keys}")
     for name, sweep in sweeps.waiting.items():
-        ready = sweep.run in params["runs"] or sweep.run in params["waiting"]
-        hint = "is declared now: move the sweep up into sweeps" if ready else "is not declared yet"
-        print(f"{name:10} waits: run {sweep.run} {hint}")
+        try:
+            make_points(name, sweep, params)
+        except LineupError:
+            hint = f"run {sweep.run}, or what it starts from, is not there yet"
+        else:
+            hint = f"run {sweep.run} is there now: move the sweep up into sweeps"
+        print(f"{name:10} waits: {hint}")
 
 
 class Running:
