@@ -126,7 +126,7 @@ def format_ours(row: Row) -> tuple[str, str]:
 
 def _format_more(group: Group) -> str:
     """What a page folds away: the cheapest good runs, overfitting, calibration, confusions."""
-    front = group.task.front(group.rows) if group.task.front else []
+    front = group.task.front(group.rows) if group.task.front and len(group.rows) > 1 else []
     names = ", ".join(row["run"] for row in front)
     told = [f"Good for their cost (no run with as few MACs is better on test): {names}."] if front else []
     parts = ["<details><summary>More of each run</summary>", *told, _format_runs(group.rows, group.task.more)]
