@@ -164,6 +164,14 @@ def compare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str
     return read_csv(folder / "metrics/comparison.csv")
 
 
+def make_report(folder: Path) -> Path:
+    """Make a project in `folder`, compare its runs, and return the page."""
+    make_project(folder)
+    with pytest.MonkeyPatch.context() as patch:
+        compare(folder, patch)
+    return folder / "plots/report.html"
+
+
 def read_csv(path: Path) -> list[dict[str, str]]:
     """The lines of a CSV file."""
     with path.open(newline="") as file:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from browser import Browser, Tab, browsing, find_browser, visiting
-from made_up import compare, make_project
+from made_up import make_report
 
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 OPEN_ALL = 'for (const each of document.querySelectorAll("details")) each.open = true'
@@ -17,11 +17,7 @@ INK = ("body", "p", "td", "th", "nav a", ".quiet", ".good", ".bad", "figure svg 
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("report")
-    make_project(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        compare(folder, patch)
-    return folder / "plots/report.html"
+    return make_report(tmp_path_factory.mktemp("report"))
 
 
 @pytest.fixture(scope="module")

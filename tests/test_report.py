@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import ROOT, compare, make_project
+from made_up import ROOT, compare, make_project, make_report
 
 from lineup.comparison.confusions import describe_worst, find_worst
 from lineup.comparison.report import CAPTIONS, compare_environments
@@ -41,12 +41,8 @@ class Reader(HTMLParser):
 
 @pytest.fixture(scope="module")
 def page(tmp_path_factory: pytest.TempPathFactory) -> Reader:
-    folder = tmp_path_factory.mktemp("report")
-    make_project(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        compare(folder, patch)
     reader = Reader()
-    reader.feed((folder / "plots/report.html").read_text())
+    reader.feed(make_report(tmp_path_factory.mktemp("report")).read_text())
     return reader
 
 
