@@ -271,6 +271,7 @@ def test_a_run_alone_has_won_nothing(
     assert compare(project, monkeypatch)[0]["rank"] == "1"
     assert "wins" not in capsys.readouterr().out
     assert read_csv(project / "metrics/significance.csv") == []
+    assert "Good for their cost" not in (project / "metrics/comparison.md").read_text()
 
 
 # --- learning curves ---------------------------------------------------------------------------------------
