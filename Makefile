@@ -90,7 +90,7 @@ screens: $(READY)  ## draw what DVC's commands print, for README: make screens N
 	@python tools/screens.py $(NAME)
 
 bench: $(READY)  ## measure training speed against the usual loop and the compute limit
-	@python tools/bench.py --write metrics/bench.json
+	@PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python -m bench.run --write metrics/bench.json
 
 # Only when asked for by name: the times of a fresh clone say nothing about which file is newer.
 ifneq (,$(filter requirements.txt,$(MAKECMDGOALS)))
