@@ -373,6 +373,20 @@ def test_the_queue_runs_what_is_missing_and_takes_up_again_what_has_failed(
     assert again.status in queue.OPEN  # a worker that is still there may have taken it up
 
 
+def test_a_second_sweep_is_refused_while_one_runs(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with queue.hold():
+        refused = run_sweep("small", "1")
+        main()  # to list them is no harm
+    assert refused.returncode == 1
+    assert "another sweep runs in this repository; expected one sweep at a time" in refused.stderr
+    assert "small        2 points" in capsys.readouterr().out
+    assert not queue.list_tasks()
+    with queue.hold():
+        pass
+
+
 def test_workers_are_not_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pid = tmp_path / "pid"
     fake = tmp_path / "python"

@@ -1,9 +1,11 @@
 """DVC's queue of experiments: what stands in it, and who works on it."""
 
+import fcntl
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -14,6 +16,7 @@ from dvc.repo import Repo
 from lineup.errors import LineupError
 
 OPEN = ("queued", "running")
+LOCK = Path(".lineup/sweep.lock")
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,22 @@ class Task:
     name: str
     status: str
     log: Path | None
+
+
+@contextmanager
+def hold() -> Iterator[None]:
+    """Be the only sweep that adds to the queue: a second one would add the same points once more.
+
+    Workers that are left behind do not hold it. Raises LineupError if another sweep does.
+    """
+    LOCK.parent.mkdir(parents=True, exist_ok=True)
+    with LOCK.open("w") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            found, fix = "another sweep runs in this repository", "wait for it or end it, then run again"
+            raise LineupError(str(LOCK), found, "one sweep at a time", fix) from error
+        yield
 
 
 def list_tasks() -> list[Task]:

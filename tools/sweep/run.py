@@ -50,10 +50,11 @@ def main(name: str = "", jobs: str = "1") -> None:
         list_sweeps(params)
         return
     sweep = pick_sweep(load_sweeps(), name)
-    if isinstance(sweep, Search):
-        run_search(name, sweep, params, int(jobs))
-    else:
-        report(name, sweep, Running(name, sweep, make_points(name, sweep, params)).finish(int(jobs)))
+    with queue.hold():
+        if isinstance(sweep, Search):
+            run_search(name, sweep, params, int(jobs))
+        else:
+            report(name, sweep, Running(name, sweep, make_points(name, sweep, params)).finish(int(jobs)))
 
 
 def run_search(name: str, search: Search, params: Mapping[str, Any], jobs: int) -> None:
