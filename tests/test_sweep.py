@@ -15,6 +15,7 @@ import psutil
 import pytest
 from dvc.utils.hydra import apply_overrides
 from matplotlib.patches import Rectangle
+from matplotlib.text import Annotation
 from pipeline import ROOT, TINY
 
 from lineup.config.params import parse
@@ -228,6 +229,18 @@ def test_more_parameters_are_parallel_coordinates_with_the_best_in_orange() -> N
         "ema",
         "val_loss",
     ]
+
+
+def test_many_numbers_stand_where_they_lie_and_only_ends_and_best_are_written() -> None:
+    rates: list[Any] = [0.001, 0.01, 0.02, 0.03, 0.04, 0.05, 0.1]
+    sweep = small(
+        grid={"recipes.short.lr": rates, "recipes.short.momentum": [0.5], "recipes.short.ema": [0.0]}
+    )
+    figures = [(0.1, 0.0), (0.7, 0.0), *[(0.2, 0.0)] * 5]
+    [axes] = draw("s", sweep, rows(sweep, figures)).axes
+    assert [text.get_text() for text in axes.texts] == ["0.001", "0.01", "0.1", "0.1", "0.7"]
+    [middle] = [text for text in axes.texts if isinstance(text, Annotation) and text.get_text() == "0.01"]
+    assert middle.xy[1] == pytest.approx(0.5)  # by its logarithm
 
 
 # --- a repository ---------------------------------------------------------------------------------------

@@ -1,7 +1,7 @@
 """A sweep as a picture: a heatmap of a full grid of two parameters, else parallel coordinates."""
 
 from collections.abc import Sequence
-from math import prod
+from math import log, prod
 from typing import Any
 
 import matplotlib as mpl
@@ -18,6 +18,9 @@ from sweep.results import Row, choose, shorten
 BEST = "#e36209"
 # Lines through the same value of a parameter spread over this share of the room between two values.
 SPREAD = 0.5
+# More numbers than these stand where they lie, and only the ends and the best are written; beyond this factor
+# between the ends the scale is logarithmic.
+MANY, WIDE = 6, 10.0
 BESIDE: dict[str, Any] = {
     "textcoords": "offset points",
     "va": "center",
@@ -76,8 +79,10 @@ def _draw_parallel(axes: Axes, sweep: Sweep, rows: Sequence[Row]) -> None:
                 look = {"color": BEST, "lw": 3, "zorder": 3}
             axes.plot([*heights, share], **look)
     for place, key in enumerate(sweep.varied):
-        for value, text in zip(sweep.grid[key], _texts(sweep.grid[key]), strict=True):
-            axes.annotate(text, (place, _height(sweep.grid[key], value, 0)), (-6, 0), ha="right", **BESIDE)
+        values = sweep.grid[key]
+        written = _choose_texts(values, best.point.values[key] if best else None)
+        for value, text in zip(written, _texts(written), strict=True):
+            axes.annotate(text, (place, _height(values, value, 0)), (-6, 0), ha="right", **BESIDE)
     for figure in sorted({*figures[:1], *figures[-1:]}):
         axes.annotate(f"{figure:.5g}", (end, _share(figure, figures)), (6, 0), **BESIDE)
     for place in range(end + 1):
@@ -103,7 +108,25 @@ def _share(figure: float, figures: Sequence[float]) -> float:
 
 def _height(values: Sequence[JsonValue], value: JsonValue, aside: float) -> float:
     """Where `value` stands on an upright from 0 to 1, moved by `aside` in rooms between two values."""
+    if numbers := _measured(values):
+        low, high, there = min(numbers), max(numbers), numbers[values.index(value)]
+        if low > 0 and high > WIDE * low:
+            low, high, there = log(low), log(high), log(there)
+        return (there - low) / (high - low)
     return (values.index(value) + 0.5 + aside) / len(values)
+
+
+def _measured(values: Sequence[JsonValue]) -> list[float]:
+    """`values` as numbers, if they stand where they lie; nothing for names, or for few."""
+    numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
+    return [float(value) for value in numbers] if len(numbers) == len(values) > MANY else []
+
+
+def _choose_texts(values: Sequence[JsonValue], best: JsonValue) -> list[JsonValue]:
+    """Those of `values` that are written beside an upright."""
+    numbers = _measured(values)
+    chosen = (min(numbers), max(numbers), best) if numbers else values
+    return [value for value in values if value in chosen]
 
 
 def _color(sweep: Sweep, share: float) -> tuple[float, float, float, float]:
