@@ -231,7 +231,7 @@ def test_more_parameters_are_parallel_coordinates_with_the_best_in_orange() -> N
     ]
 
 
-def test_many_numbers_stand_where_they_lie_and_only_ends_and_best_are_written() -> None:
+def test_many_numbers_are_drawn_to_scale_and_only_ends_and_best_are_written() -> None:
     rates: list[Any] = [0.001, 0.01, 0.02, 0.03, 0.04, 0.05, 0.1]
     sweep = small(
         grid={"recipes.short.lr": rates, "recipes.short.momentum": [0.5], "recipes.short.ema": [0.0]}

@@ -18,7 +18,7 @@ from sweep.results import Row, choose, shorten
 BEST = "#e36209"
 # Lines through the same value of a parameter spread over this share of the room between two values.
 SPREAD = 0.5
-# More numbers than these stand where they lie, and only the ends and the best are written; beyond this factor
+# More numbers than these are drawn to scale, and only the ends and the best are written; beyond this factor
 # between the ends the scale is logarithmic.
 MANY, WIDE = 6, 10.0
 BESIDE: dict[str, Any] = {
@@ -80,9 +80,9 @@ def _draw_parallel(axes: Axes, sweep: Sweep, rows: Sequence[Row]) -> None:
             axes.plot([*heights, share], **look)
     for place, key in enumerate(sweep.varied):
         values = sweep.grid[key]
-        written = _choose_texts(values, best.point.values[key] if best else None)
-        for value, text in zip(written, _texts(written), strict=True):
-            axes.annotate(text, (place, _height(values, value, 0)), (-6, 0), ha="right", **BESIDE)
+        for value in _choose_written(values, best.point.values[key] if best else None):
+            height = _height(values, value, 0)
+            axes.annotate(str(value), (place, height), (-6, 0), ha="right", **BESIDE)
     for figure in sorted({*figures[:1], *figures[-1:]}):
         axes.annotate(f"{figure:.5g}", (end, _share(figure, figures)), (6, 0), **BESIDE)
     for place in range(end + 1):
@@ -108,7 +108,7 @@ def _share(figure: float, figures: Sequence[float]) -> float:
 
 def _height(values: Sequence[JsonValue], value: JsonValue, aside: float) -> float:
     """Where `value` stands on an upright from 0 to 1, moved by `aside` in rooms between two values."""
-    if numbers := _measured(values):
+    if numbers := _numbers_to_scale(values):
         low, high, there = min(numbers), max(numbers), numbers[values.index(value)]
         if low > 0 and high > WIDE * low:
             low, high, there = log(low), log(high), log(there)
@@ -116,15 +116,15 @@ def _height(values: Sequence[JsonValue], value: JsonValue, aside: float) -> floa
     return (values.index(value) + 0.5 + aside) / len(values)
 
 
-def _measured(values: Sequence[JsonValue]) -> list[float]:
-    """`values` as numbers, if they stand where they lie; nothing for names, or for few."""
+def _numbers_to_scale(values: Sequence[JsonValue]) -> list[float]:
+    """`values` as numbers, if they are drawn to scale; nothing for names, or for few."""
     numbers = [value for value in values if isinstance(value, int | float) and not isinstance(value, bool)]
     return [float(value) for value in numbers] if len(numbers) == len(values) > MANY else []
 
 
-def _choose_texts(values: Sequence[JsonValue], best: JsonValue) -> list[JsonValue]:
+def _choose_written(values: Sequence[JsonValue], best: JsonValue) -> list[JsonValue]:
     """Those of `values` that are written beside an upright."""
-    numbers = _measured(values)
+    numbers = _numbers_to_scale(values)
     chosen = (min(numbers), max(numbers), best) if numbers else values
     return [value for value in values if value in chosen]
 
