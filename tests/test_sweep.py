@@ -60,14 +60,20 @@ waiting:
     grid: {recipes.unborn.lr: [1.0]}
 """
 PARAMS: dict[str, Any] = parse(TINY.read_text(), TINY)
-# Instead of a training: with the rate, accuracy falls on validation and rises on test; a file makes it fail.
+# Instead of a training: with the rate, accuracy falls on validation and rises on test; a file makes it fail,
+# once the sweep has written its table, which is kept in that file.
 SCORE = """
-import json, os, sys
+import json, os, sys, time
 from pathlib import Path
 from ruamel.yaml import YAML
 lr = YAML(typ="safe").load(Path("params.yaml"))["recipes"]["short"]["lr"]
 print("later seed 0  epoch 1/1  loss 1.0", flush=True)
-if lr < 0.001 and Path(os.environ["BROKEN"]).exists():
+broken, table = Path(os.environ["BROKEN"]), Path(os.environ["TABLE"])
+if lr < 0.001 and broken.exists():
+    deadline = time.monotonic() + 60
+    while not table.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    broken.write_text(table.read_text())
     sys.exit("broken")
 Path("metrics/runs").mkdir(parents=True, exist_ok=True)
 Path("metrics/runs/later.json").write_text(json.dumps({"val_accuracy": 1 - lr, "test_accuracy": lr}))
@@ -261,6 +267,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (folder / name).write_text(text)
     monkeypatch.chdir(folder)
     monkeypatch.setenv("BROKEN", str(tmp_path / "broken"))
+    monkeypatch.setenv("TABLE", str(folder / "metrics/sweeps/small.csv"))
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder / "src"), str(ROOT / "tools")]))
     git("init", "-q")
@@ -352,6 +359,12 @@ def run_sweep(*words: str) -> subprocess.CompletedProcess[str]:
     )
 
 
+def read_statuses(table: Path) -> list[tuple[str, str]]:
+    """The experiments of a sweep's table, and how each stands."""
+    rows = csv.DictReader(table.read_text().splitlines())
+    return [(row["experiment"], row["status"]) for row in rows]
+
+
 def test_the_code_is_what_such_a_training_loads(repository: Path) -> None:
     _, points = small_points()
     code = list_code("later", points)
@@ -369,10 +382,9 @@ def test_the_queue_runs_what_is_missing_and_takes_up_again_what_has_failed(
     assert "small-1  lr=0.02  finished  val_accuracy 0.98" in first.stdout
     assert "best: small-1 (val_accuracy 0.98)" in first.stdout
     assert list(list_experiments()) == ["small-1"]
-    table = list(csv.DictReader((repository / "metrics/sweeps/small.csv").read_text().splitlines()))
-    assert [(row["experiment"], row["status"], row["best"]) for row in table] == [
-        ("small-1", "finished", "yes"), ("small-2", "failed", ""),
-    ]  # fmt: skip
+    while_running, table = tmp_path / "broken", repository / "metrics/sweeps/small.csv"
+    assert read_statuses(while_running) == [("small-1", "finished"), ("small-2", "not run yet")]
+    assert read_statuses(table) == [("small-1", "finished"), ("small-2", "failed")]
     assert (repository / "plots/sweeps/small.png").read_bytes().startswith(b"\x89PNG")
     assert git("status", "--porcelain", "--", "params.yaml") == ""
 

@@ -12,7 +12,7 @@ from lineup.errors import LineupError
 from sweep.identity import git, identify_revision
 from sweep.plan import SWEEPS, Point, Sweep
 
-FINISHED = "finished"
+FINISHED, NOT_RUN = "finished", "not run yet"
 
 
 @dataclass(frozen=True)

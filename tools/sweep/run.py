@@ -1,12 +1,13 @@
 """Run a declared grid: `make sweep NAME=a7 JOBS=1`, or list all of them: `make sweep`.
 
 In: sweeps.yaml, params.yaml and DVC's experiments. Out: metrics/sweeps/<name>.csv and .md, and
-plots/sweeps/<name>.png. Points that have a result are kept, failed ones run again. It may be ended at any
-time, the queue goes on, and be started again.
+plots/sweeps/<name>.png, written anew after each point. Points that have a result are kept, failed ones run
+again. It may be ended at any time, the queue goes on, and be started again, in a clone too.
 """
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from sweep.picture import draw
 from sweep.plan import PARAMS, SWEEPS, Point, Search, Sweep, load_sweeps, make_points, pick_sweep, place
 from sweep.results import (
     FINISHED,
+    NOT_RUN,
     Result,
     Row,
     belongs,
@@ -137,7 +139,7 @@ class Running:
             elif task:
                 yield Row(point, identity, task.status, task.name, None)
             else:
-                yield Row(point, identity, "missing", "", None)
+                yield Row(point, identity, NOT_RUN, "", None)
 
     def _add_missing(self) -> None:
         """Queue every point that has neither a result nor a place in the queue; say what has one."""
@@ -159,11 +161,15 @@ class Running:
 
     def _watch(self, jobs: int) -> None:
         """Show what happens until nothing of this sweep is queued or running; keep workers at work."""
-        looks, starts = PATIENCE, 0
+        looks, starts, written = PATIENCE, 0, len(self._results())
         while self._is_open(tasks := self._tasks()):
             for identity, task in tasks.items():
                 if task.status in queue.OPEN:
                     self._show(identity, task.name, _last_epoch(task) or task.status, None)
+            results = self._results()
+            if len(results) > written:
+                written = len(results)
+                write(self._name, self._sweep, list(self._make_rows(results, tasks)))
             looks = 0 if queue.count_workers() else looks + 1
             if looks > PATIENCE:
                 if starts == STARTS:
@@ -195,11 +201,17 @@ class Running:
             print(line, flush=True)
 
 
-def report(name: str, sweep: Sweep, rows: Sequence[Row]) -> None:
-    """Write the table and the picture, and print what was chosen. Raises LineupError for failed points."""
+def write(name: str, sweep: Sweep, rows: Sequence[Row]) -> None:
+    """Write the table and the picture, in which what is queued or running has not run yet."""
+    rows = [replace(row, status=NOT_RUN) if row.status in queue.OPEN else row for row in rows]
     write_text(METRICS / f"{name}.csv", format_csv(sweep, rows))
     write_text(METRICS / f"{name}.md", format_markdown(name, sweep, rows))
     save_figure(draw(name, sweep, rows), PLOTS / f"{name}.png")
+
+
+def report(name: str, sweep: Sweep, rows: Sequence[Row]) -> None:
+    """Write all, and print what was chosen. Raises LineupError for failed points."""
+    write(name, sweep, rows)
     print(f"table: {METRICS / name}.csv and .md, picture: {PLOTS / name}.png")
     best = choose(sweep, rows)
     if best and best.result:
