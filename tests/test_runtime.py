@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from lineup import runtime
-from lineup.environment import describe_environment, device_name
+from lineup.environment import describe_environment, describe_machine, device_name
 from lineup.errors import LineupError
 
 ROOT = Path(__file__).parent.parent
@@ -58,3 +58,9 @@ def test_the_environment_names_versions_device_and_threads() -> None:
     assert facts["threads"] == torch.get_num_threads()
     assert facts["device"] == device_name(torch.device("cpu")) == "cpu"
     assert facts["processor"]
+
+
+def test_a_machine_is_its_accelerator_or_else_its_processor() -> None:
+    facts = {"processor": "Abacus", "torch": "2.15.0"}
+    assert describe_machine({**facts, "device": "cpu"}) == "Abacus, torch 2.15.0"
+    assert describe_machine({**facts, "device": "Abacus GPU"}) == "Abacus GPU, torch 2.15.0"

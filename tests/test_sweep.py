@@ -75,9 +75,17 @@ if lr < 0.001 and broken.exists():
         time.sleep(0.1)
     broken.write_text(table.read_text())
     sys.exit("broken")
-Path("metrics/runs").mkdir(parents=True, exist_ok=True)
-Path("metrics/runs/later.json").write_text(json.dumps({"val_accuracy": 1 - lr, "test_accuracy": lr}))
+for path, found in {
+    "metrics/runs/later.json": {"val_accuracy": 1 - lr, "test_accuracy": lr},
+    "metrics/training/later.json": json.loads(os.environ["TRAINING"]),
+}.items():
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(json.dumps(found))
 """
+# What train records of where it ran, as far as it is read.
+CPU = {"device": "cpu", "processor": "Abacus", "torch": "2.15.0"}
+TRAINING = {"seeds": {"0": {"environment": CPU}, "1": {"environment": CPU}}}
+MACHINE = "Abacus, torch 2.15.0"
 STAGE = """stages:
   evaluate:
     foreach: ${runs}
@@ -86,6 +94,7 @@ STAGE = """stages:
       deps: [score.py]
       params: [recipes, "runs.${key}"]
       metrics: ["metrics/runs/${key}.json": {cache: false}]
+      outs: ["metrics/training/${key}.json": {cache: false}]
 """
 
 
@@ -98,7 +107,13 @@ def rows(sweep: Sweep, figures: list[tuple[float, float] | None]) -> list[Row]:
     points = make_points("s", sweep, PARAMS)
     assert len(points) == len(figures)
     return [
-        Row(point, f"id{point.number}", FINISHED, f"s-{point.number}", Result(f"s-{point.number}", *pair))
+        Row(
+            point,
+            f"id{point.number}",
+            FINISHED,
+            f"s-{point.number}",
+            Result(f"s-{point.number}", *pair, MACHINE),
+        )
         if pair
         else Row(point, f"id{point.number}", "failed", f"s-{point.number}", None)
         for point, pair in zip(points, figures, strict=True)
@@ -205,11 +220,17 @@ def test_the_table_has_every_point_and_marks_the_best() -> None:
     assert [(row["status"], row["best"]) for row in table] == [("failed", ""), ("finished", "yes")]
     assert table[1] == {
         "point": "2", "experiment": "s-2", "status": "finished", "recipes.short.lr": "0.2", "seeds": "0",
-        "val_accuracy": "0.7", "test_accuracy": "0.9", "best": "yes", "identity": "id2",
+        "val_accuracy": "0.7", "test_accuracy": "0.9", "best": "yes", "machine": MACHINE,
+        "identity": "id2",
     }  # fmt: skip
     lines = format_markdown("s", sweep, made).splitlines()
     assert lines[0] == "# Sweep s: 1 of 2 points of run dense"
-    assert lines[-2:] == ["| s-2 | 0.2 | 0 | 0.7 | 0.9 | **best** |", "| s-1 | 0.1 | 0 |  |  | failed |"]
+    assert lines[-4:] == [
+        "| s-2 | 0.2 | 0 | 0.7 | 0.9 | **best** |",
+        "| s-1 | 0.1 | 0 |  |  | failed |",
+        "",
+        f"Trained on: {MACHINE} (1).",
+    ]
 
 
 def test_two_parameters_are_a_heatmap_with_the_best_framed() -> None:
@@ -268,6 +289,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     monkeypatch.setenv("BROKEN", str(tmp_path / "broken"))
     monkeypatch.setenv("TABLE", str(folder / "metrics/sweeps/small.csv"))
+    monkeypatch.setenv("TRAINING", json.dumps(TRAINING))
     monkeypatch.setenv("DVC_SITE_CACHE_DIR", str(tmp_path / "site"))
     monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(folder / "src"), str(ROOT / "tools")]))
     git("init", "-q")
@@ -290,8 +312,9 @@ def small_points() -> tuple[Sweep, list[Point]]:
 def invent(name: str, point: Point, figures: dict[str, float]) -> None:
     """Make an experiment of `point`, as DVC leaves one, without running it."""
     base = git("rev-parse", "HEAD")
-    Path("metrics/runs").mkdir(parents=True, exist_ok=True)
-    Path("metrics/runs/later.json").write_text(json.dumps(figures))
+    for path, found in {"metrics/runs/later.json": figures, "metrics/training/later.json": TRAINING}.items():
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_text(json.dumps(found))
     # JSON is YAML.
     Path("params.yaml").write_text(json.dumps(point.params))
     commit()
@@ -313,7 +336,7 @@ def test_an_experiment_counts_while_parameters_and_code_are_the_same(repository:
     sweep, points = small_points()
     invent("small-7", points[1], {"val_accuracy": 0.5, "test_accuracy": 0.4})
     invent("other-1", points[0], {"val_accuracy": 0.9, "test_accuracy": 0.9})
-    expected = [None, Result("small-7", 0.5, 0.4)]
+    expected = [None, Result("small-7", 0.5, 0.4, MACHINE)]
     assert find(sweep, points) == expected
     assert identify_revision(git("rev-parse", "HEAD"), "later", CODE) is None  # there the run still waits
 
@@ -328,7 +351,7 @@ def test_an_experiment_counts_while_parameters_and_code_are_the_same(repository:
 def test_a_fresh_clone_takes_results_from_the_committed_table(repository: Path) -> None:
     sweep, points = small_points()
     identity = str(identify(points[0].params, "later", git("rev-parse", "HEAD"), CODE))
-    result = Result("small-1", 0.5, 0.4)
+    result = Result("small-1", 0.5, 0.4, MACHINE)
     table = repository / "metrics/sweeps/small.csv"
     table.parent.mkdir(parents=True)
     table.write_text(format_csv(sweep, [Row(points[0], identity, FINISHED, "small-1", result)]))
@@ -385,6 +408,7 @@ def test_the_queue_runs_what_is_missing_and_takes_up_again_what_has_failed(
     while_running, table = tmp_path / "broken", repository / "metrics/sweeps/small.csv"
     assert read_statuses(while_running) == [("small-1", "finished"), ("small-2", "not run yet")]
     assert read_statuses(table) == [("small-1", "finished"), ("small-2", "failed")]
+    assert f"Trained on: {MACHINE} (1)." in (repository / "metrics/sweeps/small.md").read_text()
     assert (repository / "plots/sweeps/small.png").read_bytes().startswith(b"\x89PNG")
     assert git("status", "--porcelain", "--", "params.yaml") == ""
 
@@ -528,7 +552,7 @@ def test_a_search_goes_round_by_round(tmp_path: Path, monkeypatch: pytest.Monkey
             rounds.append(len(self.points))
             rates = [float(str(point.values["recipes.short.lr"])) for point in self.points]
             return [
-                Row(point, str(rate), FINISHED, f"s-{point.number}", Result("s", 1 - rate, rate))
+                Row(point, str(rate), FINISHED, f"s-{point.number}", Result("s", 1 - rate, rate, MACHINE))
                 for point, rate in zip(self.points, rates, strict=True)
             ]
 

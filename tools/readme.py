@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lineup.comparison.table import NOT_RUN
 from lineup.console import stage
+from lineup.environment import describe_machine
 from lineup.errors import LineupError
 from lineup.files import write_text
 
@@ -37,16 +38,11 @@ def describe_results(metrics: Path) -> str:
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(metrics.glob("training/*.json"))
     ]
     machines = sorted(
-        {_describe_machine(seed["environment"]) for record in records for seed in record["seeds"].values()}
+        {describe_machine(seed["environment"]) for record in records for seed in record["seeds"].values()}
     )
     lines = (metrics / "comparison.md").read_text(encoding="utf-8").splitlines()
     table = "\n".join(line for line in lines if f"| {NOT_RUN} |" not in line).strip()
     return f"{table}\n\n{ALL_ROWS}\n\nTrained on: {'; '.join(machines)}."
-
-
-def _describe_machine(environment: dict[str, str | int]) -> str:
-    device = environment["processor"] if environment["device"] == "cpu" else environment["device"]
-    return f"{device}, torch {environment['torch']}"
 
 
 if __name__ == "__main__":

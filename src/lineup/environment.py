@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -24,6 +25,12 @@ def describe_environment(device: torch.device) -> dict[str, str | int]:
         "threads": torch.get_num_threads(),
         "commit": _commit(),
     }
+
+
+def describe_machine(environment: Mapping[str, str | int]) -> str:
+    """The accelerator, or else the processor, and torch, of what `describe_environment` gave."""
+    device = environment["processor"] if environment["device"] == "cpu" else environment["device"]
+    return f"{device}, torch {environment['torch']}"
 
 
 def device_name(device: torch.device) -> str:

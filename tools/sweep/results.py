@@ -4,24 +4,27 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lineup.environment import describe_machine
 from lineup.errors import LineupError
 from sweep.identity import git, identify_revision
 from sweep.plan import SWEEPS, Point, Sweep
 
-FINISHED, NOT_RUN = "finished", "not run yet"
+FINISHED = "finished"
 
 
 @dataclass(frozen=True)
 class Result:
-    """A finished point: the experiment, and the figures of validation and test, means over seeds."""
+    """A finished point: the experiment, the figures (means over seeds), and the machine that trained it."""
 
     experiment: str
     validation: float
     test: float
+    machine: str
 
 
 @dataclass(frozen=True)
@@ -69,12 +72,16 @@ def format_csv(sweep: Sweep, rows: Sequence[Row]) -> str:
     text, best = io.StringIO(), choose(sweep, rows)
     writer = csv.writer(text, lineterminator="\n")
     figures = [sweep.metric, sweep.test_metric]
-    writer.writerow(["point", "experiment", "status", *sweep.grid, "seeds", *figures, "best", "identity"])
+    writer.writerow(
+        ["point", "experiment", "status", *sweep.grid, "seeds", *figures, "best", "machine", "identity"]
+    )
     for row in rows:
-        measured = [row.result.validation, row.result.test] if row.result else ["", ""]
+        result = row.result
+        measured = [result.validation, result.test] if result else ["", ""]
         values = [json.dumps(row.point.values[key]) for key in sweep.grid]
         about = [row.point.number, row.experiment, row.status, *values, _seeds(sweep, row.point)]
-        writer.writerow([*about, *measured, "yes" if row is best else "", row.identity])
+        mark, machine = "yes" if row is best else "", result.machine if result else ""
+        writer.writerow([*about, *measured, mark, machine, row.identity])
     return text.getvalue()
 
 
@@ -101,13 +108,19 @@ def format_markdown(name: str, sweep: Sweep, rows: Sequence[Row]) -> str:
         mark = "**best**" if row is best else row.status
         cells = [row.experiment, *values, _seeds(sweep, row.point), *figures, mark]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join(lines) + "\n"
+    return "\n".join([*lines, "", _list_machines(rows)]) + "\n"
 
 
 def shorten(keys: Collection[str]) -> dict[str, str]:
     """A label for each of the `keys` that are varied: its last part, or all of it where two end alike."""
     last = [key.rsplit(".", 1)[-1] for key in keys]
     return {key: end if last.count(end) == 1 else key for key, end in zip(keys, last, strict=True)}
+
+
+def _list_machines(rows: Sequence[Row]) -> str:
+    """The machines that trained the points, and how many each."""
+    counts = Counter(row.result.machine for row in rows if row.result)
+    return f"Trained on: {'; '.join(f'{machine} ({count})' for machine, count in sorted(counts.items()))}."
 
 
 def _seeds(sweep: Sweep, point: Point) -> str:
@@ -123,7 +136,9 @@ def _read_result(sweep: Sweep, experiment: str, revision: str) -> Result:
             raise LineupError(
                 f"{path} of {experiment}", f"no {metric}", f"one of {known}", f"name it in {SWEEPS}"
             )
-    return Result(experiment, figures[sweep.metric], figures[sweep.test_metric])
+    training = json.loads(git("show", f"{revision}:metrics/training/{sweep.run}.json"))
+    machines = sorted({describe_machine(seed["environment"]) for seed in training["seeds"].values()})
+    return Result(experiment, figures[sweep.metric], figures[sweep.test_metric], " and ".join(machines))
 
 
 def _read_table(sweep: Sweep, path: Path) -> dict[str, Result]:
@@ -134,7 +149,9 @@ def _read_table(sweep: Sweep, path: Path) -> dict[str, Result]:
     metrics = (sweep.metric, sweep.test_metric)
     try:
         return {
-            row["identity"]: Result(row["experiment"], float(row[metrics[0]]), float(row[metrics[1]]))
+            row["identity"]: Result(
+                row["experiment"], float(row[metrics[0]]), float(row[metrics[1]]), row["machine"]
+            )
             for row in rows
             if row["status"] == FINISHED and all(metric in row for metric in metrics)
         }

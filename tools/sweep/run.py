@@ -12,6 +12,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from lineup.comparison.table import NOT_RUN
 from lineup.config.params import check, parse, read
 from lineup.console import stage
 from lineup.errors import LineupError
@@ -23,7 +24,6 @@ from sweep.picture import draw
 from sweep.plan import PARAMS, SWEEPS, Point, Search, Sweep, load_sweeps, make_points, pick_sweep, place
 from sweep.results import (
     FINISHED,
-    NOT_RUN,
     Result,
     Row,
     belongs,
