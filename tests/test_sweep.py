@@ -231,6 +231,7 @@ def test_the_table_has_every_point_and_marks_the_best() -> None:
         "",
         f"Trained on: {MACHINE} (1).",
     ]
+    assert "Trained" not in format_markdown("s", sweep, rows(sweep, [None, None]))
 
 
 def test_two_parameters_are_a_heatmap_with_the_best_framed() -> None:

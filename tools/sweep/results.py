@@ -108,7 +108,9 @@ def format_markdown(name: str, sweep: Sweep, rows: Sequence[Row]) -> str:
         mark = "**best**" if row is best else row.status
         cells = [row.experiment, *values, _seeds(sweep, row.point), *figures, mark]
         lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", _list_machines(rows)]) + "\n"
+    if done:
+        lines += ["", _list_machines(rows)]
+    return "\n".join(lines) + "\n"
 
 
 def shorten(keys: Collection[str]) -> dict[str, str]:
