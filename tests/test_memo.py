@@ -26,7 +26,7 @@ UNVARIED: dict[str, Any] = {
 RECIPE: dict[str, Any] = {
     "epochs": 4, "batch_size": 16, "optimizer": "adam", "lr": 0.01, "momentum": 0.9, "weight_decay": 0.0,
     "schedule": {"name": "constant"}, "smoothing": 0.0, "ema": 0.0, "patience": 0,
-    "keep": "best", "precision": "fp32", "threads": 2, "trainable": "head", "phases": {},
+    "keep": "last", "precision": "fp32", "threads": 2, "trainable": "head", "phases": {},
 }  # fmt: skip
 IMAGES, HELD_OUT = 64, 16
 
