@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import psutil
@@ -423,6 +423,18 @@ def test_the_queue_runs_what_is_missing_and_takes_up_again_what_has_failed(
     assert again.status in queue.OPEN  # a worker that is still there may have taken it up
 
 
+@pytest.mark.parametrize(
+    ("jobs", "threads", "fitting"), [(2, 1, 2), (9, 1, 4), (3, 2, 2), (2, 8, 1), (1, 8, 1)]
+)
+def test_no_more_run_at_a_time_than_the_cores_have_room_for(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, jobs: int, threads: int, fitting: int
+) -> None:
+    monkeypatch.setattr("sweep.run.cpu_count", lambda: 4)
+    sweep, points = small_points()
+    points[1].params["recipes"]["short"]["threads"] = threads
+    assert Running("small", sweep, points)._fit(jobs) == fitting
+
+
 def test_a_second_sweep_is_refused_while_one_runs(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -539,32 +551,62 @@ def test_a_wrong_space_is_refused(tmp_path: Path, old: str, new: str) -> None:
         load_sweeps(tmp_path / "sweeps.yaml")
 
 
-def test_a_search_goes_round_by_round(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+class Quick:
+    """In place of DVC's queue: a point gives less the higher its rate, and those listed in `failing` fail."""
+
+    rounds: ClassVar[list[int]] = []
+    failing: ClassVar[set[int]] = set()
+
+    def __init__(self, name: str, sweep: Sweep, points: list[Point]) -> None:
+        self.points = points
+
+    def finish(self, jobs: int) -> list[Row]:
+        self.rounds.append(len(self.points))
+        return [self._row(point) for point in self.points]
+
+    def _row(self, point: Point) -> Row:
+        rate = float(str(point.values["recipes.short.lr"]))
+        if point.number in self.failing:
+            return Row(point, str(rate), "failed", f"s-{point.number}", None)
+        return Row(point, str(rate), FINISHED, f"s-{point.number}", Result("s", 1 - rate, rate, MACHINE))
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Quick]:
     monkeypatch.chdir(tmp_path)
-    rounds: list[int] = []
-
-    class Quick:
-        """In place of DVC's queue: a point gives less the higher its rate."""
-
-        def __init__(self, name: str, sweep: Sweep, points: list[Point]) -> None:
-            self.points = points
-
-        def finish(self, jobs: int) -> list[Row]:
-            rounds.append(len(self.points))
-            rates = [float(str(point.values["recipes.short.lr"])) for point in self.points]
-            return [
-                Row(point, str(rate), FINISHED, f"s-{point.number}", Result("s", 1 - rate, rate, MACHINE))
-                for point, rate in zip(self.points, rates, strict=True)
-            ]
-
+    monkeypatch.setattr(Quick, "rounds", [])
     monkeypatch.setattr("sweep.run.Running", Quick)
     monkeypatch.setattr("sweep.run.list_experiments", dict)
+    return Quick
+
+
+def test_a_search_goes_round_by_round(quick: type[Quick]) -> None:
     run_search("s", search(points=6), PARAMS, 2)
-    assert rounds == [4, 6]
+    assert quick.rounds == [4, 6]
     rows = list(csv.DictReader(Path("metrics/sweeps/s.csv").read_text().splitlines()))
     assert [row["experiment"] for row in rows] == [f"s-{number}" for number in range(1, 7)]
     best = min(rows, key=lambda row: float(row["recipes.short.lr"]))
     assert [row["best"] for row in rows] == ["yes" if row is best else "" for row in rows]
+
+
+def test_rounds_whose_results_are_known_leave_the_table_of_later_ones(
+    quick: type[Quick], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    monkeypatch.setattr("sweep.run.write", lambda name, sweep, rows: written.append(len(rows)))
+    run_search("s", search(points=10), PARAMS, 1)
+    assert quick.rounds == [4, 8, 10]
+    assert written == [10], "a clone reads its results from that table"
+
+
+def test_a_search_does_not_go_on_from_a_round_with_a_failed_point(
+    quick: type[Quick], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quick, "failing", {2})
+    with pytest.raises(LineupError, match="1 of 4 points failed"):
+        run_search("s", search(points=6), PARAMS, 1)
+    assert quick.rounds == [4]
+    assert "failed" in Path("metrics/sweeps/s.csv").read_text()
 
 
 @pytest.mark.parametrize("jobs", ["0", "-1", "two", "1.5"])

@@ -12,6 +12,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
+from joblib import cpu_count  # type: ignore[import-untyped]
+
 from lineup.comparison.table import NOT_RUN
 from lineup.config.params import check, parse, read
 from lineup.console import stage
@@ -60,7 +62,10 @@ def main(name: str = "", jobs: str = "1") -> None:
 
 
 def run_search(name: str, search: Search, params: Mapping[str, Any], jobs: int) -> None:
-    """Try points until the search has all, and report after each round of them."""
+    """Try points round by round until the search has all, or one of a round has failed, and report.
+
+    Rounds that have their results write nothing: the table holds those of later rounds too.
+    """
     tried: list[Values] = []
     told: list[tuple[Values, float]] = []
     while chosen := propose(search, told):
@@ -68,10 +73,12 @@ def run_search(name: str, search: Search, params: Mapping[str, Any], jobs: int) 
         points = place(f"{SWEEPS}: searches.{name}", "space", search.run, tried, params)
         sweep = search.list_tried(points)
         rows = Running(name, sweep, points).finish(jobs)
-        report(name, sweep, rows)
-        # By value: two points that happen to be equal are one row.
         found = [(row.point.values, row.result.validation) for row in rows if row.result]
+        if len(found) < len(rows):
+            break
+        # By value: two points that happen to be equal are one row.
         told = [(values, next(figure for other, figure in found if other == values)) for values in tried]
+    report(name, sweep, rows)
 
 
 def list_sweeps(params: Mapping[str, Any]) -> None:
@@ -115,8 +122,22 @@ class Running:
         """Queue what has no result, and wait for it."""
         queue.end_orphans()
         self._add_missing()
-        self._watch(jobs)
+        self._watch(self._fit(jobs))
         return self._rows()
+
+    def _fit(self, jobs: int) -> int:
+        """At most `jobs`: no more than the cores have room for, as trainings that share one stand nearly still."""
+        threads, cores = max(map(self._count_threads, self._points.values())), cpu_count()
+        if jobs * threads <= cores:
+            return jobs
+        fitting = max(1, cores // threads)
+        print(f"{self._name}: {fitting} at a time, with {threads} threads each on {cores} cores")
+        return fitting
+
+    def _count_threads(self, point: Point) -> int:
+        recipe = point.params["runs"][self._sweep.run]["recipe"]
+        threads: int = point.params["recipes"][recipe]["threads"]
+        return threads
 
     def _results(self) -> dict[str, Result]:
         return find_results(self._name, self._sweep, self._code, METRICS / f"{self._name}.csv")
@@ -161,15 +182,12 @@ class Running:
 
     def _watch(self, jobs: int) -> None:
         """Show what happens until nothing of this sweep is queued or running; keep workers at work."""
-        looks, starts, written = PATIENCE, 0, len(self._results())
+        looks, starts, known = PATIENCE, 0, self._results()
         while self._is_open(tasks := self._tasks()):
             for identity, task in tasks.items():
                 if task.status in queue.OPEN:
                     self._show(identity, task.name, _last_epoch(task) or task.status, None)
-            results = self._results()
-            if len(results) > written:
-                written = len(results)
-                write(self._name, self._sweep, list(self._make_rows(results, tasks)))
+            known = self._write_new(known, tasks)
             looks = 0 if queue.count_workers() else looks + 1
             if looks > PATIENCE:
                 if starts == STARTS:
@@ -180,11 +198,20 @@ class Running:
                 queue.start_workers(jobs)
                 looks, starts = 0, starts + 1
             time.sleep(POLL_SECONDS)
-        results = self._results()
+        results = self._write_new(known, tasks)
         for identity, task in tasks.items():
             self._show(
                 identity, task.name, FINISHED if identity in results else "failed", results.get(identity)
             )
+
+    def _write_new(
+        self, known: Mapping[str, Result], tasks: Mapping[str, queue.Task]
+    ) -> Mapping[str, Result]:
+        """All results that there are now; written if they are more than those `known`."""
+        results = self._results()
+        if len(results) > len(known):
+            write(self._name, self._sweep, list(self._make_rows(results, tasks)))
+        return results
 
     @staticmethod
     def _is_open(tasks: Mapping[str, queue.Task]) -> bool:
