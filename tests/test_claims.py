@@ -28,10 +28,10 @@ HEADLINES = {
     "A5-8": ("test_accuracy", 0.9332),
     "A8": ("test_mse", 0.000754),
     "A9": ("", None),
-    "B1": ("val_accuracy", 0.5747),
-    "B10": ("val_accuracy", 0.8678),
-    "B13": ("val_accuracy", None),
-    "B16": ("val_accuracy", 0.88),
+    "B1": ("test_accuracy", 0.5747),
+    "B10": ("test_accuracy", 0.8678),
+    "B13": ("test_accuracy", None),
+    "B16": ("test_accuracy", 0.88),
     "C1": ("test_accuracy", 0.6599),
     "C2": ("test_accuracy", 0.6799),
     "C4": ("test_accuracy", 0.916),
@@ -52,7 +52,7 @@ METRICS = {
         "test_loss",
         "test_mse",
     ),
-    *("macro_precision", "macro_recall", "macro_f1", "latency_ms"),
+    *("macro_precision", "macro_recall", "macro_f1", "latency_ms", "parameters", "trainable_parameters"),
 }
 
 

@@ -230,13 +230,19 @@ def test_runs_on_another_dataset_are_never_compared(project: Path, monkeypatch: 
 
 def test_who_wins_is_told_in_plain_words(compared: Path) -> None:
     told = " ".join((compared / "said").read_text().split())
-    assert "resnet18_e1 wins, chosen on validation. Its test accuracy is 14.67 points above that of" in told
+    assert (
+        "resnet18_e1 wins: it has the best validation accuracy. Its test accuracy is 14.67 points above"
+        in told
+    )
     assert ": real (p below 0.0001, corrected for all pairs). resnet18_e1 can be told apart from" in told
-    assert "Between the first two, this test finds " in told
+    assert "Between the first two, this test finds a difference of " in told
+    assert "cae_wide wins: it has the best validation MSE." in told
     assert "What is said of one seed (resnet18_e1, b1) is of that training, not of its recipe." in told
     assert "Its test MSE is 0.000382 below that of the next, cae (95 % interval of this pair -0.00040" in told
-    assert "Test was opened for 10 trained models of this table, whose order is validation's. Of its" in told
-    assert "Of its 300 images train has 1, and 2 nearly: without them resnet18_e1 has 0.8" in told
+    assert "Test was opened for 10 trained models of this table, whose order is validation's. Of the" in told
+    assert (
+        "Of the 300 test images, train has 1 as well, and 2 nearly: without them resnet18_e1 has 0.8" in told
+    )
     text = " ".join((compared / "metrics/comparison.md").read_text().split())
     assert "resnet18_e1 can be told apart from every other run." in text
 

@@ -86,7 +86,7 @@ def test_page_holds_every_run_claim_and_picture(page: Reader) -> None:
         "digits",
         "taken for",
         "c0ffee-own",
-        "resnet18_e1 wins, chosen on validation.",
+        "resnet18_e1 wins: it has the best validation accuracy.",
         "cae_wide can be told apart from every other run.",
         "Cochran's Q says of all runs together: p",
         "seeds 95 %",

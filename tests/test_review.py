@@ -20,7 +20,7 @@ from review.comment import PullRequest
 from review.revisions import Measured
 from review.run import DropError, main
 from review.significance import compare, judge
-from review.text import MARK, MOST_CHARACTERS, format_change, format_review, format_table
+from review.text import MARK, MOST_CHARACTERS, format_change, format_review, format_table, format_verdict
 
 PIPELINE = """
 stages:
@@ -89,6 +89,14 @@ def test_other_test_images_cannot_be_compared() -> None:
         assert change.interval is None
         assert not change.beyond
         assert format_change(change)[5] == "none"
+
+
+def test_a_fall_that_nothing_can_judge_is_named() -> None:
+    before = {"run": replace(measured(0.9), outcomes=None), "other": replace(measured(0.1), outcomes=None)}
+    found = compare(before, {"run": measured(0.5), "other": measured(0.5)})
+    assert format_verdict(found) == (
+        "No run became worse beyond its interval. **Worse, and whether by chance cannot be told: `run`.**"
+    )
 
 
 def test_runs_are_sorted_by_what_happened_to_them() -> None:

@@ -128,7 +128,19 @@ def test_every_grid_of_the_reports_is_declared_and_fits_the_parameters() -> None
     sweeps = load_sweeps(ROOT / "sweeps.yaml")
     counts = {name: len(make_points(name, sweep, params)) for name, sweep in sweeps.sweeps.items()}
     assert counts.items() >= {"a7": 9, "e1": 16, "e2": 16, "e3": 16}.items()
-    assert "a5" in {**sweeps.sweeps, **sweeps.waiting}
+
+
+def test_the_grid_that_waits_is_the_eight_points_declared_as_runs() -> None:
+    params = parse((ROOT / "params.yaml").read_text(), ROOT / "params.yaml")
+    # Weights that wait for no other run, so that its points can be made now.
+    params["waiting"]["a5"]["weights"] = "imagenet_efficientnet"
+    points = make_points("a5", load_sweeps(ROOT / "sweeps.yaml").waiting["a5"], params)
+    names = ["a5", *(f"a5_{number}" for number in range(2, 9))]
+    declared = [params["recipes"][name] for name in names]
+    found = [point.params["recipes"]["a5"] for point in points]
+    assert len(found) == 8
+    assert all(recipe in declared for recipe in found)
+    assert all(recipe in found for recipe in declared)
 
 
 WRONG = {

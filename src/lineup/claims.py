@@ -14,8 +14,9 @@ COLUMNS = ["row", "report", "what", "metric", "claimed", "split"]
 class Claim:
     """One figure that a report gives; `metric` is empty and `claimed` None where it gives none.
 
-    metric: named as a mean in metrics/detail, or in metrics/latency; split: the images it was measured on.
-    The first claim of a row is the one that our figure is set beside.
+    metric: named as a mean in metrics/detail, or in metrics/latency; split: the images it was measured on,
+    empty for what no images are needed for. The first claim of a row is the one that our figure is set
+    beside.
     """
 
     row: str

@@ -51,6 +51,11 @@ class Comparison:
     unmeasured: list[str] = field(default_factory=list)
 
     @property
+    def untold(self) -> list[Change]:
+        """What became worse, but nothing tells whether by chance."""
+        return [change for change in self.changes if change.worse and change.interval is None]
+
+    @property
     def drops(self) -> list[Change]:
         """What became worse beyond its interval."""
         return [change for change in self.changes if change.worse and change.beyond]

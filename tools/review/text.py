@@ -53,11 +53,12 @@ def format_review(
 
 def format_verdict(comparison: Comparison) -> str:
     """The gate's answer in one line."""
-    drops = comparison.drops
-    if drops:
-        names = ", ".join(f"`{change.run}`" for change in drops)
-        return f"**Worse beyond the interval: {names}.**"
-    return "No run became worse beyond its interval."
+    drops, untold = (
+        ", ".join(f"`{change.run}`" for change in changes)
+        for changes in (comparison.drops, comparison.untold)
+    )
+    said = f"**Worse beyond the interval: {drops}.**" if drops else "No run became worse beyond its interval."
+    return f"{said} **Worse, and whether by chance cannot be told: {untold}.**" if untold else said
 
 
 def format_changes(changes: Sequence[Change]) -> str:

@@ -126,8 +126,9 @@ class Running:
         return self._rows()
 
     def _fit(self, jobs: int) -> int:
-        """At most `jobs`: no more than the cores have room for, as trainings that share one stand nearly still."""
-        threads, cores = max(map(self._count_threads, self._points.values())), cpu_count()
+        """At most `jobs`, and no more than the cores have room for: crowded trainings stand nearly still."""
+        threads = max(map(self._count_threads, self._points.values()))
+        cores: int = cpu_count()
         if jobs * threads <= cores:
             return jobs
         fitting = max(1, cores // threads)
@@ -204,9 +205,7 @@ class Running:
                 identity, task.name, FINISHED if identity in results else "failed", results.get(identity)
             )
 
-    def _write_new(
-        self, known: Mapping[str, Result], tasks: Mapping[str, queue.Task]
-    ) -> Mapping[str, Result]:
+    def _write_new(self, known: Mapping[str, Result], tasks: Mapping[str, queue.Task]) -> dict[str, Result]:
         """All results that there are now; written if they are more than those `known`."""
         results = self._results()
         if len(results) > len(known):

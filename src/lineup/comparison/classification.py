@@ -45,16 +45,16 @@ TASK = Task(
     ),
     more=(
         text("Run", "run"),
-        Column("Train less val.", "gap", lambda row: f"{row['gap']:+.4f}"),
+        Column("Train - val.", "gap", lambda row: f"{row['gap']:+.4f}"),
         figure("Without duplicates", "test_unique"),
         Column(
-            "Points a million parameters",
+            "Points per million param.",
             "test_accuracy",
             lambda row: f"{100e6 * row['test_accuracy'] / row['parameters']:.3g}",
         ),
-        figure("Calibration error", "test_ece"),
-        digits("Temperature", "temperature"),
-        figure("Error at it", "test_ece_scaled"),
+        figure("Calibration error (ECE)", "test_ece"),
+        digits("Temperature (fitted)", "temperature"),
+        figure("ECE at it", "test_ece_scaled"),
         text("Most confused", "confused"),
     ),
     full=(
@@ -69,7 +69,7 @@ TASK = Task(
         figure("F1", "macro_f1"),
         figure("loss", "test_loss"),
         figure("calibration error", "test_ece"),
-        Column("train less val.", "gap", lambda row: f"{row['gap']:+.4f}"),
+        Column("train - val.", "gap", lambda row: f"{row['gap']:+.4f}"),
         *FULL_COST,
     ),
     seeds=(

@@ -1,8 +1,8 @@
 """How a measured figure is called, written and judged: by the last word of its name, as in test_accuracy."""
 
 WORDS = {"mse": "MSE", "psnr": "PSNR", "ssim": "SSIM", "f1": "F1", "val": "validation"}
-FORMS = {"mse": ".6f", "psnr": ".2f", "ms": ".3g"}
-SMALLER_IS_BETTER = ("loss", "mse", "ms")
+FORMS = {"mse": ".6f", "psnr": ".2f", "ms": ".3g", "parameters": ",.0f"}
+SMALLER_IS_BETTER = ("loss", "mse", "ms", "parameters")
 
 
 def name_metric(metric: str) -> str:

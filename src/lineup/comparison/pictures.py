@@ -233,7 +233,9 @@ def _name_ids(svg: str, name: str) -> str:
 
 
 def _label(row: Row) -> str:
-    return f"{row['run']} ({row['row']})" if row["row"] else str(row["run"])
+    """The run, what it starts from if not from random weights, and the row that it stands for."""
+    origin = f" from {row['origin']}" if row["origin"] else ""
+    return f"{row['run']}{origin} ({row['row']})" if row["row"] else f"{row['run']}{origin}"
 
 
 def _write_labels(figure: Figure, axes: Axes, rows: Sequence[Row], cost: str) -> None:

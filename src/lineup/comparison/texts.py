@@ -26,13 +26,18 @@ CLAIM_HEADS = ("Row", "Model", "Metric", "Claimed (on)", "Ours", "Diff.", "On te
 TERMINAL_HEADS = ("Row", "Metric", "Claimed (on)", "Ours", "Diff.", "Protocol", "Run")
 
 MEANS = "Figures are means over seeds; ms is the time of one image."
+# What columns mean that not every table has.
+LEGEND = {
+    "From": "From: what the first weights were trained on.",
+    "Row": "Row: the report's model that a run repeats.",
+}
 DELIBERATE = (
-    "Protocol leaves out what every run of ours does on purpose: it holds validation images out of train, so "
-    "that nothing is chosen on test, and has fewer training images; it keeps the epoch that is best on "
-    "validation where a report kept the last; and it may compute in bf16. Reports A, B and C call the test "
-    "images validation images; our figures of that name are of the held-out ones. Our figures of train are "
-    "those of the kept weights, without augmentation and dropout; a report's may be its library's running "
-    "ones, which plots/curves has of ours."
+    "Protocol leaves out what every run in these rows does on purpose: it holds validation images out of "
+    "train, so that nothing is chosen on test, and has fewer training images; it keeps the epoch that is "
+    "best on validation where a report kept the last; and it may compute in bf16. Reports A, B and C "
+    "validated on the test images, so their figures of validation stand beside ours of test. Our figures of "
+    "train are those of the kept weights, without augmentation and dropout; a report's may be its library's "
+    "running ones, which plots/curves has of ours."
 )
 
 
@@ -41,8 +46,8 @@ def format_markdown(table: Sequence[Row], reproductions: Sequence[Row], verdicts
     parts: list[str] = []
     for group in group_measured(table):
         parts += [f"### {group.title}", _format_runs(group.rows, _list_columns(group))]
-        parts.append(" ".join(verdicts[group.task.name, group.dataset]))
-        parts += [f"{MEANS} {group.task.note}", _format_more(group)]
+        parts.append("\n".join(f"- {line}" for line in verdicts[group.task.name, group.dataset]))
+        parts += [_explain(group), _format_more(group)]
     parts += [text for text in (describe_alarms(table), describe_waiting(table)) if text]
     if any(row["run"] for row in reproductions):
         parts += [
@@ -108,10 +113,11 @@ def name_run(row: Row) -> str:
 
 
 def format_claimed(row: Row) -> str:
-    """What a report claims and the images it is about; empty where it gives no figure."""
+    """What a report claims and the images it is about, if any; empty where it gives no figure."""
     if row["claimed"] is None:
         return ""
-    return f"{format_figure(row['metric'], row['claimed'])} ({row['split']})"
+    images = f" ({row['split']})" if row["split"] else ""
+    return f"{format_figure(row['metric'], row['claimed'])}{images}"
 
 
 def format_ours(row: Row) -> tuple[str, str]:
@@ -122,6 +128,12 @@ def format_ours(row: Row) -> tuple[str, str]:
         return "", ""
     ours = format_figure(row["metric"], row["measured"])
     return ours, "" if row["difference"] is None else format_figure(row["metric"], row["difference"], "+")
+
+
+def _explain(group: Group) -> str:
+    """What the columns of a table are."""
+    heads = [column.head for column in _list_columns(group)]
+    return " ".join([MEANS, *(text for head, text in LEGEND.items() if head in heads), group.task.note])
 
 
 def _format_more(group: Group) -> str:

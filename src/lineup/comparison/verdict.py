@@ -26,10 +26,11 @@ def _tell_contest(contest: Contest) -> list[str]:
     winner, pair = next(iter(contest.ranks)), contest.pairs[0]
     tied = [each.second for each in contest.pairs if each.first == winner and not each.real]
     return [
-        f"{winner} wins, chosen on validation. {_tell_lead(contest, pair)}",
+        f"{winner} wins: it has the best {_name_headline(contest, 'val')}. {_tell_lead(contest, pair)}",
         f"{_tell_ties(winner, tied)} {_tell_power(contest, pair)}",
-        "Rank is 1 and one more for every run that is really better, and never before that of a run with a "
-        f"better test figure.{_tell_single(contest)}",
+        "A run's rank is 1 and one more for every run that is really better, and never before that of a run "
+        "with a better test figure.",
+        *_tell_single(contest),
     ]
 
 
@@ -37,15 +38,18 @@ def _tell_test(contest: Contest, shared: Shared, unique: Mapping[str, float]) ->
     first, opened = next(iter(contest.ranks)), sum(contest.seeds.values())
     models = "model" if opened == 1 else "models"
     times = f"Test was opened for {opened} trained {models} of this table, whose order is validation's. "
-    held = f"Of its {contest.images:,} images train has {len(shared.exact)}, and {len(shared.near)} nearly"
+    held = (
+        f"Of the {contest.images:,} test images, train has {len(shared.exact)} as well, and "
+        f"{len(shared.near)} nearly"
+    )
     if not shared.exact and not shared.near:
         return f"{times}{held}."
-    metric = f"test_{TASKS[contest.task].headline}"
+    metric = _key_headline(contest, "test")
     return f"{times}{held}: without them {first} has {format_figure(metric, unique[first])}."
 
 
 def _tell_lead(contest: Contest, pair: Pair) -> str:
-    metric = f"test_{TASKS[contest.task].headline}"
+    metric = _key_headline(contest, "test")
     gap = format_differences(metric, abs(pair.difference), sign="")
     interval = format_differences(metric, pair.low, pair.high)
     side = "above" if pair.difference > 0 else "below"
@@ -68,16 +72,24 @@ def _tell_power(contest: Contest, pair: Pair) -> str:
         return "The first two give the same answers."
     found = format_differences(TASKS[contest.task].headline, pair.smallest, sign="")
     return (
-        f"Between the first two, this test finds {found} or more ({100 * POWER:.0f} % of the time); more "
-        "seeds make it finer."
+        f"Between the first two, this test finds a difference of {found} or more {100 * POWER:.0f} % of the "
+        "time."
     )
 
 
-def _tell_single(contest: Contest) -> str:
+def _tell_single(contest: Contest) -> list[str]:
     single = [run for run, seeds in contest.seeds.items() if seeds == 1]
     if not single:
-        return ""
-    return f" What is said of one seed ({_list(single)}) is of that training, not of its recipe."
+        return []
+    return [f"What is said of one seed ({_list(single)}) is of that training, not of its recipe."]
+
+
+def _name_headline(contest: Contest, split: str) -> str:
+    return name_metric(_key_headline(contest, split))
+
+
+def _key_headline(contest: Contest, split: str) -> str:
+    return f"{split}_{TASKS[contest.task].headline}"
 
 
 def _list(runs: Sequence[str]) -> str:

@@ -249,13 +249,13 @@ def _table(data: Any, *keys: str) -> dict[str, Any]:
 def _reference_problems(data: dict[str, Any], path: Path) -> Iterator[LineupError]:
     for name, view in _table(data, "views").items():
         yield from _reference(f"views.{name}.dataset", view, "datasets", _table(data, "datasets"), path)
-    weights = _table(data, "weights")
-    ready = {"runs": weights, "waiting": {**weights, **_table(data, "waiting_weights")}}
+    weights, later = _table(data, "weights"), _table(data, "waiting_weights")
+    ready = {"runs": weights, "waiting": {**weights, **later}}
     for section in ("runs", "waiting"):
         for name, run in _table(data, section).items():
             for key, table in RUN_TABLES.items():
                 yield from _reference(f"{section}.{name}.{key}", run, table, _table(data, table), path)
-            yield from _reference(f"{section}.{name}.weights", run, "weights", ready[section], path)
+            yield from _weights_problems(f"{section}.{name}.weights", run, ready[section], later, path)
             family = run.get("family") if isinstance(run, dict) else None
             if isinstance(family, str) and family in _families():
                 models = _table(data, "models", family)
@@ -264,6 +264,17 @@ def _reference_problems(data: dict[str, Any], path: Path) -> Iterator[LineupErro
         for name in _table(data, first).keys() & _table(data, second).keys():
             where, expected = f"{path}: {second}.{name}", f"a name in {first} or in {second}"
             yield LineupError(where, f"also in {first}", expected, "remove one of the two")
+
+
+def _weights_problems(
+    where: str, run: Any, ready: dict[str, Any], later: dict[str, Any], path: Path
+) -> Iterator[LineupError]:
+    word = run.get("weights") if isinstance(run, dict) else None
+    if isinstance(word, str) and word in later and word not in ready:
+        fix = "move its entry up into weights"
+        yield LineupError(f"{path}: {where}", f"{word!r} waits", "a name under weights", fix)
+        return
+    yield from _reference(where, run, "weights", ready, path)
 
 
 @cache

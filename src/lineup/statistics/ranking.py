@@ -1,4 +1,4 @@
-"""Ranks with ties: runs that cannot be told apart share one."""
+"""Ranks with ties, which count the runs that are really better."""
 
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
