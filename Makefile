@@ -46,7 +46,7 @@ fresh: $(READY)  ## check that the committed results belong to the committed cod
 	@said=$$(dvc repro --allow-missing --dry 2>&1) && echo "$$said" | grep 'Data and pipelines are up to date' || \
 	  { echo "$$said"; echo "error: dvc.lock: stale; expected what dvc repro leaves; fix: dvc repro, then commit"; exit 1; }
 
-check:  ## run all that CI runs
+check:  ## run what CI runs on every push
 	@.ci/run
 
 start: $(READY)  ## move a waiting run into runs: make start RUN=name
