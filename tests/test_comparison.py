@@ -313,7 +313,7 @@ def test_terminal_shows_runs_in_100_columns_and_the_report(compared: Path) -> No
     assert max(map(len, lines)) <= 100
     assert any(line.startswith("1 resnet18_e1 E1 0.8900 0.8860 ±0.0090") for line in lines)
     assert any(line.startswith("1 cae_wide A8 0.000700 0.000710 30.90 0.5234") for line in lines)
-    assert any(line.startswith("D3 test accuracy 0.6709 (test) 0.7390 +0.0681") for line in lines)
+    assert any(line.startswith("D3 accuracy 0.6709 (test) 0.7390 +0.0681") for line in lines)
     assert "Declared, not run yet: swin (A9), vgg16 (B12)." in lines
     assert lines[-2:] == [
         "37 rows of the reports have no result yet: metrics/reproductions.csv",
@@ -326,14 +326,14 @@ def test_terminal_cuts_nothing_but_long_names(
 ) -> None:
     name = "resnet18_with_a_name_of_so_many_letters_that_it_cannot_stay_whole"
     make_results(project, name, [0], 0.9, 12.25)
-    (project / "params.yaml").write_text(declare({name: ("D3", [0])}, {}))
+    # The widest claims and differences there are, so that all columns are as wide as they get.
+    (project / "params.yaml").write_text(declare({name: ("E1", [0]), "cae": ("A6", [0])}, {}))
     compare(project, monkeypatch)
-    lines = [line for line in capsys.readouterr().out.splitlines() if "resnet18_with" in line]
-    assert max(map(len, lines)) <= 100
-    # What is told of the run stands between the two tables.
-    run, claim = (" ".join(line.split()) for line in (lines[0], lines[-1]))
-    assert run.endswith("… D3 0.9000 0.8960 ±0.0090 622K 9.1 12.2")
-    assert claim.startswith("D3 test accuracy 0.6709 (test) 0.8960 +0.2251 ")
+    said = capsys.readouterr().out.splitlines()
+    assert max(map(len, said)) <= 100
+    run, claim = (" ".join(line.split()) for line in said if "…" in line)
+    assert run.endswith("… E1 0.9000 0.8960 ±0.0090 622K 9.1 12.2")
+    assert claim.startswith("E1 accuracy 0.8800 (validation) 0.9000 +0.0200 ")
     assert claim.endswith(" departures resnet18_with_a_name_…")
 
 

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 from lineup.comparison.table import NOT_RUN
+from lineup.comparison.texts import DECLARED
 from lineup.console import stage
 from lineup.environment import describe_machine
 from lineup.errors import LineupError
@@ -15,7 +16,10 @@ from lineup.files import write_text
 README = Path("README.md")
 BEGIN = "<!-- comparison: `make readme` copies metrics/comparison.md here -->\n"
 END = "<!-- end of comparison -->"
-ALL_ROWS = "The reports' other rows, without a result yet: [metrics/comparison.md](metrics/comparison.md)."
+ALL_ROWS = (
+    "What has no result yet, the reports' other rows and the runs that wait: "
+    "[metrics/comparison.md](metrics/comparison.md)."
+)
 
 
 def main() -> None:
@@ -33,14 +37,16 @@ def insert(text: str, results: str) -> str:
 
 
 def describe_results(metrics: Path) -> str:
-    """The comparison, less the rows that have no result, and the machines on which its runs were trained."""
+    """The comparison, less what has no result, and the machines on which its runs were trained."""
     records = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(metrics.glob("training/*.json"))
     ]
     machines = sorted(
         {describe_machine(seed["environment"]) for record in records for seed in record["seeds"].values()}
     )
-    lines = (metrics / "comparison.md").read_text(encoding="utf-8").splitlines()
+    text = (metrics / "comparison.md").read_text(encoding="utf-8")
+    paragraphs = (part for part in text.split("\n\n") if not part.startswith(DECLARED))
+    lines = "\n\n".join(paragraphs).splitlines()
     table = "\n".join(line for line in lines if f"| {NOT_RUN} |" not in line).strip()
     return f"{table}\n\n{ALL_ROWS}\n\nTrained on: {'; '.join(machines)}."
 

@@ -25,6 +25,7 @@ DEPARTURES_NAMED = 2
 CLAIM_HEADS = ("Row", "Model", "Metric", "Claimed (on)", "Ours", "Diff.", "On test", "Protocol", "Run")
 TERMINAL_HEADS = ("Row", "Metric", "Claimed (on)", "Ours", "Diff.", "Protocol", "Run")
 
+DECLARED = f"Declared, {NOT_RUN}"
 MEANS = "Figures are means over seeds; ms is the time of one image."
 # What columns mean that not every table has.
 LEGEND = {
@@ -92,7 +93,7 @@ def describe_waiting(table: Sequence[Row]) -> str:
         for row in table
         if row["run"] and row["status"] == NOT_RUN
     ]
-    return f"Declared, not run yet: {', '.join(names)}." if names else ""
+    return f"{DECLARED}: {', '.join(names)}." if names else ""
 
 
 def score_runs(table: Sequence[Row]) -> dict[str, str]:
@@ -179,8 +180,9 @@ def _shorten_claim(row: Row) -> list[str]:
     departures = len(row["protocol"].split("; "))
     counted = "1 departure" if departures == 1 else f"{departures} departures"
     kept = row["protocol"] if row["protocol"] in (MET, NOTHING_FIXED) else counted
-    name = name_metric(row["metric"])
-    return [row["row"], name, format_claimed(row), *format_ours(row), kept, name_run(row)]
+    # The images are those of the claim, which names them.
+    quantity = name_metric(row["metric"]).split()[-1]
+    return [row["row"], quantity, format_claimed(row), *format_ours(row), kept, name_run(row)]
 
 
 def _print(console: Console, heads: Sequence[str], rows: Iterator[list[str]], texts: Sequence[str]) -> None:
