@@ -5,7 +5,6 @@ registry. Out: a folder of parts and `there.pyz`, the one program to run on the 
 """
 
 import argparse
-import subprocess
 import zipfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import chdir
@@ -20,6 +19,7 @@ from dvc.stage import PipelineStage
 import bundle
 import jobs
 import lineup
+from ask_git import ask_git
 from bundle import STEPS
 from bundle.changes import list_changes
 from bundle.parts import MEGABYTE, Content, list_files, write_parts
@@ -237,25 +237,14 @@ def _is_stale(repo: Repo, stages: Sequence[str]) -> bool:
 
 def list_tracked() -> list[Path]:
     """The files of the repository as they stand: what git tracks, and new files that it does not ignore."""
-    said = _git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    said = ask_git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
     return [path for path in map(Path, said.split("\0")) if path.is_file()]
 
 
 def describe_commit() -> tuple[str, bool]:
     """The commit, with `+` where files differ from it, and whether they do."""
-    changed = bool(_git("status", "--porcelain"))
-    return _git("rev-parse", "--short=12", "HEAD").strip() + "+" * changed, changed
-
-
-def _git(*words: str) -> str:
-    try:
-        done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-        said = done.stderr.strip()
-    except OSError as error:
-        raise LineupError("git", str(error), "git", "install it") from error
-    if done.returncode:
-        raise LineupError(f"git {words[0]}", said, "a git repository", "run in the repository's root")
-    return done.stdout
+    changed = bool(ask_git("status", "--porcelain"))
+    return ask_git("rev-parse", "--short=12", "HEAD").strip() + "+" * changed, changed
 
 
 def collect_files(runs: Iterable[str], tracked: Iterable[Path], needs: Needs) -> dict[str, Content]:

@@ -9,6 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ask_git import ask_git
 from lineup.config.params import parse
 from lineup.errors import LineupError
 from lineup.training.fingerprint import fingerprint
@@ -18,18 +19,9 @@ from sweep.plan import PARAMS, Point, describe_training
 SOURCES = (str(PARAMS), "dvc.yaml", "stages", "src")
 
 
-def git(*words: str) -> str:
-    """What `git` prints. Raises LineupError if it fails."""
-    done = subprocess.run(["git", *words], capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = " ".join((done.stderr or done.stdout).split())
-        raise LineupError(f"git {words[0]}", said, "a git repository with commits", "mend it")
-    return done.stdout
-
-
 def refuse_uncommitted() -> None:
     """Refuse changes that no commit holds: an experiment's result must belong to one."""
-    changed = [line[3:] for line in git("status", "--porcelain", "--", *SOURCES).splitlines()]
+    changed = [line[3:] for line in ask_git("status", "--porcelain", "--", *SOURCES).splitlines()]
     if changed:
         found = f"{', '.join(changed[:3])}{' and more' if len(changed) > 3 else ''} not committed"
         raise LineupError(
@@ -65,7 +57,7 @@ def identify(params: Any, run: str, revision: str, code: Sequence[str]) -> str |
 def identify_revision(revision: str, run: str, code: tuple[str, ...]) -> str | None:
     """`identify` for the params.yaml of a commit; None if it cannot be read."""
     try:
-        params = parse(git("show", f"{revision}:{PARAMS}"), PARAMS)
+        params = parse(ask_git("show", f"{revision}:{PARAMS}"), PARAMS)
     except LineupError:
         return None
     return identify(params, run, revision, code)
@@ -74,5 +66,5 @@ def identify_revision(revision: str, run: str, code: tuple[str, ...]) -> str | N
 @cache
 def _list_blobs(revision: str, code: tuple[str, ...]) -> dict[str, str]:
     """Git's hash of each of the files `code` that `revision` has."""
-    lines = git("ls-tree", "-r", revision, "--", *code).splitlines()
+    lines = ask_git("ls-tree", "-r", revision, "--", *code).splitlines()
     return {path: about.split()[2] for about, path in (line.split("\t") for line in lines)}

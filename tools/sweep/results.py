@@ -9,9 +9,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ask_git import ask_git
 from lineup.environment import describe_machine
 from lineup.errors import LineupError
-from sweep.identity import git, identify_revision
+from sweep.identity import identify_revision
 from sweep.plan import SWEEPS, Point, Sweep
 
 FINISHED = "finished"
@@ -40,7 +41,7 @@ class Row:
 
 def list_experiments() -> dict[str, str]:
     """The commits of all finished experiments that this repository holds, by name, newest baseline last."""
-    lines = git("for-each-ref", "--format=%(refname) %(objectname)", "--sort=creatordate", "refs/exps")
+    lines = ask_git("for-each-ref", "--format=%(refname) %(objectname)", "--sort=creatordate", "refs/exps")
     # refs/exps/<baseline, split like git's objects>/<name>; DVC keeps other things beside them.
     pattern = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38}/(\S+) (\S+)")
     return {match[1]: match[2] for line in lines.splitlines() if (match := pattern.fullmatch(line))}
@@ -131,14 +132,14 @@ def _seeds(sweep: Sweep, point: Point) -> str:
 
 def _read_result(sweep: Sweep, experiment: str, revision: str) -> Result:
     path = f"metrics/runs/{sweep.run}.json"
-    figures: Mapping[str, float] = json.loads(git("show", f"{revision}:{path}"))
+    figures: Mapping[str, float] = json.loads(ask_git("show", f"{revision}:{path}"))
     for metric in (sweep.metric, sweep.test_metric):
         if metric not in figures:
             known = ", ".join(figure for figure in figures if figure.startswith("val_"))
             raise LineupError(
                 f"{path} of {experiment}", f"no {metric}", f"one of {known}", f"name it in {SWEEPS}"
             )
-    training = json.loads(git("show", f"{revision}:metrics/training/{sweep.run}.json"))
+    training = json.loads(ask_git("show", f"{revision}:metrics/training/{sweep.run}.json"))
     machines = sorted({describe_machine(seed["environment"]) for seed in training["seeds"].values()})
     return Result(experiment, figures[sweep.metric], figures[sweep.test_metric], " and ".join(machines))
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from joblib import cpu_count  # type: ignore[import-untyped]
 
+from ask_git import ask_git
 from lineup.comparison.table import NOT_RUN
 from lineup.config.params import check, parse, read
 from lineup.console import stage
@@ -21,7 +22,7 @@ from lineup.errors import LineupError
 from lineup.files import write_text
 from lineup.pictures import save_figure
 from sweep import queue
-from sweep.identity import git, identify, identify_revision, list_code, refuse_uncommitted
+from sweep.identity import identify, identify_revision, list_code, refuse_uncommitted
 from sweep.picture import draw
 from sweep.plan import PARAMS, SWEEPS, Point, Search, Sweep, load_sweeps, make_points, pick_sweep, place
 from sweep.results import (
@@ -111,7 +112,7 @@ class Running:
         self._code = list_code(sweep.run, points)
         self._points: dict[str, Point] = {}
         # The commit itself: HEAD may move on while this waits.
-        commit = git("rev-parse", "HEAD").strip()
+        commit = ask_git("rev-parse", "HEAD").strip()
         for point in points:
             identity = identify(point.params, sweep.run, commit, self._code)
             assert identity
