@@ -133,8 +133,11 @@ def test_every_grid_of_the_reports_is_declared_and_fits_the_parameters() -> None
 def test_the_grid_that_waits_is_the_eight_points_declared_as_runs() -> None:
     params = parse((ROOT / "params.yaml").read_text(), ROOT / "params.yaml")
     # Weights that wait for no other run, so that its points can be made now.
-    params["waiting"]["a5"]["weights"] = "imagenet_efficientnet"
-    points = make_points("a5", load_sweeps(ROOT / "sweeps.yaml").waiting["a5"], params)
+    source = "imagenet_efficientnet"
+    {**params["waiting"], **params["runs"]}["a5"]["weights"] = source
+    params["weights"].setdefault(source, params["waiting_weights"].pop(source, None))
+    sweeps = load_sweeps(ROOT / "sweeps.yaml")
+    points = make_points("a5", {**sweeps.waiting, **sweeps.sweeps}["a5"], params)
     names = ["a5", *(f"a5_{number}" for number in range(2, 9))]
     declared = [params["recipes"][name] for name in names]
     found = [point.params["recipes"]["a5"] for point in points]

@@ -1,4 +1,4 @@
-"""What git says, for the tools."""
+"""What git says, for sweeps and bundles."""
 
 import subprocess
 
@@ -13,5 +13,5 @@ def ask_git(*words: str) -> str:
         raise LineupError("git", str(error), "git", "install it") from error
     if done.returncode:
         said = " ".join((done.stderr or done.stdout).split())
-        raise LineupError(f"git {words[0]}", said, "a git repository with commits", "run in its root")
+        raise LineupError(f"git {words[0]}", said, "a git repository with commits", "see what it says")
     return done.stdout

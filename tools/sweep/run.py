@@ -123,7 +123,7 @@ class Running:
         """Queue what has no result, and wait for it."""
         queue.end_orphans()
         self._add_missing()
-        self._watch(self._fit(jobs))
+        self._watch(jobs)
         return self._rows()
 
     def _fit(self, jobs: int) -> int:
@@ -197,7 +197,7 @@ class Running:
                         "dvc queue", "its workers end at once", "workers that run", "see dvc queue status"
                     )
                 queue.end_orphans()
-                queue.start_workers(jobs)
+                queue.start_workers(self._fit(jobs))
                 looks, starts = 0, starts + 1
             time.sleep(POLL_SECONDS)
         results = self._write_new(known, tasks)

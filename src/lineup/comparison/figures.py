@@ -1,7 +1,7 @@
 """How a measured figure is called, written and judged: by the last word of its name, as in test_accuracy."""
 
 WORDS = {"mse": "MSE", "psnr": "PSNR", "ssim": "SSIM", "f1": "F1", "val": "validation"}
-FORMS = {"mse": ".6f", "psnr": ".2f", "ms": ".3g", "parameters": ",.0f"}
+FORMS = {"mse": ".6f", "psnr": ".2f", "ms": ".3g", "parameters": ".0f"}
 SMALLER_IS_BETTER = ("loss", "mse", "ms", "parameters")
 
 

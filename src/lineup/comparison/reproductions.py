@@ -52,5 +52,6 @@ def _compare(claim: Claim, run: Row, results: Mapping[str, Result]) -> Row:
     if found is not None and claim.claimed is not None:
         difference = round(found - claim.claimed, 6)
         entry["difference"] = difference
-        entry["better"] = (difference < 0) == is_smaller_better(claim.metric) and difference != 0
+        if difference:
+            entry["better"] = (difference < 0) == is_smaller_better(claim.metric)
     return entry

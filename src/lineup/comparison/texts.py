@@ -181,7 +181,7 @@ def _shorten_claim(row: Row) -> list[str]:
     counted = "1 departure" if departures == 1 else f"{departures} departures"
     kept = row["protocol"] if row["protocol"] in (MET, NOTHING_FIXED) else counted
     # The images are those of the claim, which names them.
-    quantity = name_metric(row["metric"]).split()[-1]
+    quantity = name_metric(row["metric"]).rpartition(" ")[2]
     return [row["row"], quantity, format_claimed(row), *format_ours(row), kept, name_run(row)]
 
 
