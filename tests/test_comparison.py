@@ -337,6 +337,15 @@ def test_terminal_cuts_nothing_but_long_names(
     assert claim.endswith(" departures resnet18_with_a_name_…")
 
 
+def test_a_row_for_which_its_report_has_no_figure_is_shown(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    make_results(project, "given_up", [0], 0.9, 12.25)
+    (project / "params.yaml").write_text(declare({"given_up": ("A9", [0])}, {}))
+    compare(project, monkeypatch)
+    assert [line.split() for line in capsys.readouterr().out.splitlines() if line.startswith(" A9")]
+
+
 def test_markdown_has_a_table_a_task_and_one_of_claims(compared: Path) -> None:
     text = (compared / "metrics/comparison.md").read_text()
     tables = [part.splitlines() for part in text.split("\n\n") if part.startswith("|")]
