@@ -24,6 +24,7 @@ from lineup.comparison.figures import (
 from lineup.comparison.pictures import draw_accuracy, draw_cost, draw_gap, draw_size, find_front
 from lineup.comparison.table import COLUMNS, group_measured
 from lineup.comparison.task import Row
+from lineup.comparison.texts import format_claimed
 from lineup.errors import LineupError
 from lineup.evaluation.outcomes import read_outcomes
 from lineup.pictures import save_figure
@@ -418,6 +419,12 @@ def test_gaps_stand_widest_first() -> None:
     assert [label.get_text() for label in axes.get_yticklabels()] == ["wide", "narrow"]
 
 
+def test_labels_name_what_a_run_starts_from() -> None:
+    rows = [point("plain", 1, 0.8), point("tuned", 1, 0.7) | {"row": "A1", "origin": "cifar100"}]
+    (axes,) = draw_accuracy(rows).axes
+    assert {label.get_text() for label in axes.get_yticklabels()} == {"plain", "tuned from cifar100 (A1)"}
+
+
 def label_boxes(figure: Figure) -> list[Any]:
     FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
     notes = [child for child in figure.axes[0].get_children() if isinstance(child, Annotation)]
@@ -430,6 +437,11 @@ def test_pictures_of_no_run_and_of_one_are_drawn(tmp_path: Path) -> None:
             save_figure(draw(table), tmp_path / f"{name}.png")
             with Image.open(tmp_path / f"{name}.png") as picture:
                 picture.load()
+
+
+@pytest.mark.parametrize(("split", "text"), [("test", "622282 (test)"), ("", "622282")])
+def test_a_claim_names_its_images_if_it_has_any(split: str, text: str) -> None:
+    assert format_claimed({"metric": "parameters", "claimed": 622_282.0, "split": split}) == text
 
 
 @pytest.mark.parametrize(
