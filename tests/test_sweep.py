@@ -438,16 +438,15 @@ def test_the_queue_runs_what_is_missing_and_takes_up_again_what_has_failed(
     assert again.status in queue.OPEN  # a worker that is still there may have taken it up
 
 
-@pytest.mark.parametrize(
-    ("jobs", "threads", "fitting"), [(2, 1, 2), (9, 1, 4), (3, 2, 2), (2, 8, 1), (1, 8, 1)]
-)
 def test_no_more_run_at_a_time_than_the_cores_have_room_for(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, jobs: int, threads: int, fitting: int
+    repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("sweep.run.cpu_count", lambda: 4)
     sweep, points = small_points()
-    points[1].params["recipes"]["short"]["threads"] = threads
-    assert Running("small", sweep, points)._fit(jobs) == fitting
+    running = Running("small", sweep, points)
+    for jobs, threads, fitting in [(2, 1, 2), (9, 1, 4), (3, 2, 2), (2, 8, 1), (1, 8, 1)]:
+        points[1].params["recipes"]["short"]["threads"] = threads
+        assert running._fit(jobs) == fitting
 
 
 def test_a_second_sweep_is_refused_while_one_runs(
