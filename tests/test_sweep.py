@@ -449,6 +449,16 @@ def test_no_more_run_at_a_time_than_the_cores_have_room_for(
         assert running._fit(jobs) == fitting
 
 
+def test_what_else_the_workers_will_run_is_named(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    named = {"small-1": "queued", "old-1": "queued", "old-2": "running", "old-3": "success"}
+    tasks = [queue.Task(name, name, status, None) for name, status in named.items()]
+    monkeypatch.setattr(queue, "list_tasks", lambda: tasks)
+    Running("small", *small_points())._tell_others()
+    assert capsys.readouterr().out.startswith("in the queue, and run as well: old-1, old-2 (dvc queue rem")
+
+
 def test_a_second_sweep_is_refused_while_one_runs(
     repository: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

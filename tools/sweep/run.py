@@ -122,9 +122,17 @@ class Running:
     def finish(self, jobs: int) -> list[Row]:
         """Queue what has no result, and wait for it."""
         queue.end_orphans()
+        self._tell_others()
         self._add_missing()
         self._watch(jobs)
         return self._rows()
+
+    def _tell_others(self) -> None:
+        """Name what else is in the queue: workers take all of it, also when this sweep is done."""
+        tasks = (task for task in queue.list_tasks() if task.status in queue.OPEN)
+        others = [task.name for task in tasks if not belongs(task.name, self._name)]
+        if others:
+            print(f"in the queue, and run as well: {', '.join(others)} (dvc queue remove takes them out)")
 
     def _fit(self, jobs: int) -> int:
         """At most `jobs`, and no more than the cores have room for: crowded trainings stand nearly still."""
