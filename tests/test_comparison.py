@@ -1,6 +1,7 @@
 import io
 import json
 import math
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -13,6 +14,7 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from PIL import Image
 
+from lineup.comparison.classification import format_accuracy
 from lineup.comparison.curves import count_common_epochs
 from lineup.comparison.figures import (
     format_count,
@@ -240,12 +242,48 @@ def test_who_wins_is_told_in_plain_words(compared: Path) -> None:
     assert "cae_wide wins: it has the best validation MSE." in told
     assert "What is said of one seed (resnet18_e1, b1) is of that training, not of its recipe." in told
     assert "Its test MSE is 0.000382 below that of the next, cae (95 % interval of this pair -0.00040" in told
-    assert "Test was opened for 10 trained models of this table, whose order is validation's. Of the" in told
+    assert "Test was opened for 10 trained models of this table, whose order is validation's; those" in told
     assert (
         "Of the 300 test images, train has 1 as well, and 2 nearly: without them resnet18_e1 has 0.8" in told
     )
     text = " ".join((compared / "metrics/comparison.md").read_text().split())
     assert "resnet18_e1 can be told apart from every other run." in text
+
+
+def test_the_first_on_validation_does_not_win_against_one_that_is_really_better(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    put_outcomes(project, "resnet18_e1", [0], 0.2)
+    compare(project, monkeypatch)
+    told = " ".join(capsys.readouterr().out.split())
+    assert (
+        "resnet18_e1 has the best validation accuracy, but on test it is really worse than d3_fp32, " in told
+    )
+    assert "resnet18_e1 wins" not in told
+
+
+def test_the_same_answers_are_neither_above_nor_below(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "params.yaml").write_text(declare({"b1": ("B1", [0]), "resnet18_e1": ("E1", [0])}, {}))
+    outcomes = project / "metrics/outcomes"
+    shutil.copy(outcomes / "b1.safetensors", outcomes / "resnet18_e1.safetensors")
+    compare(project, monkeypatch)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Its test accuracy is equal to that of the next, b1 (95 % interval" in told
+    assert "The first two give the same answers." in told
+
+
+def test_all_right_and_all_wrong_are_not_the_same_answers(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "params.yaml").write_text(declare({"b1": ("B1", [0]), "resnet18_e1": ("E1", [0])}, {}))
+    put_outcomes(project, "b1", [0], 0.0)
+    put_outcomes(project, "resnet18_e1", [0], 1.0)
+    compare(project, monkeypatch)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "Its test accuracy is 100.00 points above that of the next, b1" in told
+    assert "same answers" not in told
 
 
 def test_duplicates_are_left_out_of_the_figure_beside_the_plain_one(compared: Path) -> None:
@@ -400,8 +438,14 @@ def test_front_holds_what_nothing_beats_in_both() -> None:
         point("c", 2, 0.8),
         point("d", 3, 0.8),
         point("e", 9, 0.9),
+        point("as e", 9, 0.9),
     ]
-    assert [row["run"] for row in find_front(rows, "latency_ms")] == ["a", "c", "e"]
+    assert [row["run"] for row in find_front(rows, "latency_ms")] == ["a", "c", "e", "as e"]
+
+
+def test_an_accuracy_has_the_longer_side_of_its_interval() -> None:
+    assert format_accuracy({"test_accuracy": 0.98, "test_low": 0.96, "test_high": 0.99}) == "0.9800 ±0.0200"
+    assert format_accuracy({"test_accuracy": 0.02, "test_low": 0.01, "test_high": 0.04}) == "0.0200 ±0.0200"
 
 
 @pytest.mark.parametrize("draw", [draw_cost, draw_size])

@@ -20,7 +20,15 @@ from review.comment import PullRequest
 from review.revisions import Measured
 from review.run import DropError, main
 from review.significance import compare, judge
-from review.text import MARK, MOST_CHARACTERS, format_change, format_review, format_table, format_verdict
+from review.text import (
+    MARK,
+    MOST_CHARACTERS,
+    format_change,
+    format_drop,
+    format_review,
+    format_table,
+    format_verdict,
+)
 
 PIPELINE = """
 stages:
@@ -75,6 +83,30 @@ def test_a_change_is_real_if_images_and_seeds_say_so(
     shares = [share + luck * 0.001 for share in after]  # what turning round so many takes away again
     change = judge("run", measured(*before), measured(*shares, luck=luck))
     assert (change.beyond, change.worse) == (beyond, worse)
+
+
+@pytest.mark.parametrize(("lost", "beyond"), [(5, False), (6, True)])
+def test_few_images_that_differ_prove_nothing(lost: int, beyond: bool) -> None:
+    """The interval leaves out zero from four lost images on, McNemar's exact test from six on."""
+    change = judge("run", measured(1.0, images=360), measured(1 - lost / 360, images=360))
+    assert change.interval
+    assert change.interval[1] < 0
+    assert change.beyond is beyond
+    assert format_change(change)[7] == (
+        "**worse**, beyond it" if beyond else "not proven (p 0.062): few images differ"
+    )
+
+
+def test_a_small_difference_does_not_look_like_none() -> None:
+    change = judge("run", measured(0.00101, metric="test_mse"), measured(0.0010101, metric="test_mse"))
+    assert change.beyond
+    assert format_change(change)[4:6] == ("+1e-07", "+1e-07 to +1e-07")
+
+
+def test_a_fall_of_one_training_is_called_that() -> None:
+    assert "interval of this seed alone -0.4" in format_drop(judge("run", measured(0.9), measured(0.5)))[1]
+    two = judge("run", measured(0.9, 0.9), measured(0.5, 0.5))
+    assert "interval of images and seeds -0.4" in format_drop(two)[1]
 
 
 def test_more_error_is_worse() -> None:
@@ -243,9 +275,9 @@ def test_a_drop_fails_after_all_is_told(discussion: Discussion, capsys: pytest.C
     with pytest.raises(DropError) as caught:
         main("--since", "main", "--checks", "success", "--report", "https://x", "--post", str(NUMBER))
     assert str(caught.value).splitlines() == [
-        "net: test accuracy 0.8000 -> 0.7000 (-0.1000, interval -0.1186 to -0.0814); expected no drop beyond"
-        " its interval; fix: find the cause, or say in the pull request why it is right and merge past this"
-        " check"
+        "net: test accuracy 0.8000 -> 0.7000 (-0.1000, interval of this seed alone -0.1186 to -0.0814); "
+        "expected no drop beyond its interval; fix: find the cause, or say in the pull request why it is "
+        "right and merge past this check"
     ]
     text = capsys.readouterr().out
     assert [comment["body"] for comment in discussion.comments] == [text]

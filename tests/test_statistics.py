@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from scipy.stats import binomtest, bootstrap, ttest_1samp
+from scipy.stats import binomtest, bootstrap, t, ttest_1samp
 
 from lineup.statistics.answers import Floats, compare_all, split_answers
 from lineup.statistics.bootstrap import RESAMPLES, resample
@@ -134,6 +134,19 @@ def test_smallest_difference_is_the_one_of_the_textbook() -> None:
     (pair,) = compare_pairs({"a": first, "b": second})
     assert pair.smallest == pytest.approx((1.960 + 0.842) * (0.1 / 10_000) ** 0.5, rel=0.04)
     assert pair.smallest == pytest.approx(0.009, abs=0.0004)
+
+
+def test_smallest_difference_is_found_in_four_of_five_cases_with_few_seeds_too() -> None:
+    runs = {str(run): np.array([[0.1], [0.2], [0.3]]) * np.ones((3, 50)) for run in range(8)}
+    pair = compare_pairs(runs)[0]
+    freedom = 4  # of two means of three seeds each, as widely spread
+    error = (pair.high - pair.low) / 2 / t.isf(0.025, freedom)
+    generator, number = np.random.default_rng(0), 200_000
+    spread = np.sqrt(generator.chisquare(freedom, number) / freedom)
+    statistic = (generator.normal(pair.smallest / error, 1, number)) / spread
+    assert np.mean(statistic > t.isf(0.025 / len(compare_pairs(runs)), freedom)) == pytest.approx(
+        0.8, abs=0.004
+    )
 
 
 def test_holm_corrects_for_the_number_of_pairs() -> None:

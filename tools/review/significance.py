@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from lineup.comparison.figures import is_smaller_better
 from lineup.comparison.tasks import TASKS
-from lineup.statistics.pairs import compare_pairs
+from lineup.statistics.pairs import ALPHA, Pair, compare_pairs
 from review.revisions import Measured
 
 METRICS = tuple(f"test_{task.headline}" for task in TASKS.values())
@@ -15,13 +15,17 @@ Interval = tuple[float, float]
 
 @dataclass(frozen=True)
 class Change:
-    """A figure of a run, before and after; interval: 95 %, of the difference, None where none can be told."""
+    """A figure of a run, before and after.
+
+    interval: 95 %, of the difference, and p: how often chance alone makes it; None where none can be told.
+    """
 
     run: str
     metric: str
     before: float
     after: float
     interval: Interval | None
+    p: float | None
     seeds: tuple[int, int]
 
     @property
@@ -36,8 +40,10 @@ class Change:
 
     @property
     def beyond(self) -> bool:
-        """Whether the interval leaves out zero."""
-        return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
+        """Whether the interval leaves out zero, and so does the exact test, where few images differ."""
+        if self.interval is None or self.p is None:
+            return False
+        return not self.interval[0] <= 0 <= self.interval[1] and self.p < ALPHA
 
 
 @dataclass
@@ -83,18 +89,19 @@ def name_metric(measured: Measured) -> str:
 
 
 def judge(run: str, old: Measured, new: Measured) -> Change:
-    """The change of a run's figure, with the interval by which the comparison judges two runs.
+    """The change of a run's figure, with the interval and the test by which the comparison judges two runs.
 
-    It is paired, over test images and seeds; None where the two were not tested on the same images, or one
-    of them has no outcomes.
+    They are paired, over test images and seeds; None where the two were not tested on the same images, or
+    one of them has no outcomes.
     """
-    metric = name_metric(new)
+    metric, pair = name_metric(new), _compare(old, new)
     seeds = len(old.seeds), len(new.seeds)
-    return Change(run, metric, old.figures[metric], new.figures[metric], _find_interval(old, new), seeds)
+    interval, p = ((pair.low, pair.high), pair.p) if pair else (None, None)
+    return Change(run, metric, old.figures[metric], new.figures[metric], interval, p, seeds)
 
 
-def _find_interval(old: Measured, new: Measured) -> Interval | None:
+def _compare(old: Measured, new: Measured) -> Pair | None:
     if old.outcomes is None or new.outcomes is None or old.outcomes.ids != new.outcomes.ids:
         return None
     (pair,) = compare_pairs({"after": new.outcomes.values, "before": old.outcomes.values})
-    return pair.low, pair.high
+    return pair

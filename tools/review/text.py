@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from tabulate import tabulate
 
 from lineup.comparison.figures import format_figure, name_metric
+from lineup.comparison.verdict import format_p
 from review.significance import Change, Comparison
 
 MARK = "<!-- lineup review -->"  # by which our comment is found again
@@ -76,16 +77,36 @@ def format_change(change: Change) -> tuple[str, ...]:
     before, after = (format_figure(change.metric, value) for value in (change.before, change.after))
     difference = format_figure(change.metric, change.difference, "+")
     seeds = " → ".join(str(count) for count in dict.fromkeys(change.seeds))
-    verdict = f"{'**worse**' if change.worse else 'better'}, beyond it" if change.beyond else "within it"
-    if change.interval is None:
-        verdict = "cannot be told: tested on other images, or no outcomes in git"
-    return change.run, name_metric(change.metric), before, after, difference, _span(change), seeds, verdict
+    return (
+        change.run,
+        name_metric(change.metric),
+        before,
+        after,
+        difference,
+        _span(change),
+        seeds,
+        _judge(change),
+    )
 
 
 def format_drop(change: Change) -> tuple[str, str]:
     """The run, and how much worse it became, in plain words."""
     before, after, difference, span = format_change(change)[2:6]
-    return change.run, f"{name_metric(change.metric)} {before} -> {after} ({difference}, interval {span})"
+    known = "of this seed alone" if 1 in change.seeds else "of images and seeds"
+    return (
+        change.run,
+        f"{name_metric(change.metric)} {before} -> {after} ({difference}, interval {known} {span})",
+    )
+
+
+def _judge(change: Change) -> str:
+    """The last column: whether it is real."""
+    if change.interval is None or change.p is None:
+        return "cannot be told: tested on other images, or no outcomes in git"
+    if change.beyond:
+        return f"{'**worse**' if change.worse else 'better'}, beyond it"
+    low, high = change.interval
+    return "within it" if low <= 0 <= high else f"not proven (p {format_p(change.p)}): few images differ"
 
 
 def _span(change: Change) -> str:

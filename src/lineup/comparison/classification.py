@@ -20,9 +20,9 @@ from lineup.comparison.task import (
 
 
 def format_accuracy(row: Row) -> str:
-    """Test accuracy with half the width of its 95 % interval."""
-    half = (row["test_high"] - row["test_low"]) / 2
-    return f"{row['test_accuracy']:.4f} ±{half:.4f}"
+    """Test accuracy with the longer side of its 95 % interval: near 1 the upper side is the shorter one."""
+    accuracy = row["test_accuracy"]
+    return f"{accuracy:.4f} ±{max(row['test_high'] - accuracy, accuracy - row['test_low']):.4f}"
 
 
 TASK = Task(

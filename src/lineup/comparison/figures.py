@@ -11,8 +11,9 @@ def name_metric(metric: str) -> str:
 
 
 def format_figure(metric: str, value: float, sign: str = "") -> str:
-    """A figure with the digits that its metric needs; sign `+` for differences."""
-    return format(value, sign + FORMS.get(_quantity(metric), ".4f"))
+    """A figure with the digits that its metric needs; sign `+` for differences: one never looks like 0."""
+    text = format(value, sign + FORMS.get(_quantity(metric), ".4f"))
+    return text if float(text) or not (sign and value) else format(value, f"{sign}.2g")
 
 
 def format_differences(metric: str, *values: float, sign: str = "+") -> str:

@@ -208,7 +208,8 @@ def find_front(rows: Sequence[Row], cost: str) -> list[Row]:
     """The Pareto front, cheapest first: runs that no other run matches in `cost` and beats in accuracy."""
     front: list[Row] = []
     for row in sorted(rows, key=lambda row: (row[cost], -row["test_accuracy"])):
-        if not front or row["test_accuracy"] > front[-1]["test_accuracy"]:
+        same = front and (row[cost], row["test_accuracy"]) == (front[-1][cost], front[-1]["test_accuracy"])
+        if not front or same or row["test_accuracy"] > front[-1]["test_accuracy"]:
             front.append(row)
     return front
 

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 
 from lineup.comparison.duplicates import Shared
-from lineup.comparison.figures import format_differences, format_figure, name_metric
+from lineup.comparison.figures import format_differences, format_figure, is_smaller_better, name_metric
 from lineup.comparison.significance import Contest
 from lineup.comparison.tasks import TASKS
 from lineup.statistics.pairs import POWER, Pair
+from lineup.statistics.ranking import find_worse
 
 NAMED = 5
 
@@ -24,10 +25,11 @@ def _tell_contest(contest: Contest) -> list[str]:
     if not contest.pairs:
         return []
     winner, pair = next(iter(contest.ranks)), contest.pairs[0]
-    tied = [each.second for each in contest.pairs if each.first == winner and not each.real]
+    its = [each for each in contest.pairs if each.first == winner]
+    tied = [each.second for each in its if not each.real]
     return [
-        f"{winner} wins: it has the best {_name_headline(contest, 'val')}. {_tell_lead(contest, pair)}",
-        f"{_tell_ties(winner, tied)} {_tell_power(contest, pair)}",
+        f"{_tell_first(contest, winner, its)} {_tell_lead(contest, pair)}",
+        f"{_tell_ties(winner, tied)} {_tell_power(contest, pair)}".strip(),
         "A run's rank is 1 and one more for every run that is really better, and never before that of a run "
         "with a better test figure.",
         *_tell_single(contest),
@@ -37,7 +39,10 @@ def _tell_contest(contest: Contest) -> list[str]:
 def _tell_test(contest: Contest, shared: Shared, unique: Mapping[str, float]) -> str:
     first, opened = next(iter(contest.ranks)), sum(contest.seeds.values())
     models = "model" if opened == 1 else "models"
-    times = f"Test was opened for {opened} trained {models} of this table, whose order is validation's. "
+    times = (
+        f"Test was opened for {opened} trained {models} of this table, whose order is validation's; those "
+        "that they replaced (git log metrics/runs) and points of sweeps are not among them. "
+    )
     held = (
         f"Of the {contest.images:,} test images, train has {len(shared.exact)} as well, and "
         f"{len(shared.near)} nearly"
@@ -48,14 +53,26 @@ def _tell_test(contest: Contest, shared: Shared, unique: Mapping[str, float]) ->
     return f"{times}{held}: without them {first} has {format_figure(metric, unique[first])}."
 
 
+def _tell_first(contest: Contest, winner: str, its: Sequence[Pair]) -> str:
+    """Whether the first on validation wins: not if test says that another is really better."""
+    smaller = is_smaller_better(TASKS[contest.task].headline)
+    better = [
+        each.second for each in its if each.real and find_worse(each, smaller_is_better=smaller) == winner
+    ]
+    best = f"the best {_name_headline(contest, 'val')}"
+    if not better:
+        return f"{winner} wins: it has {best}."
+    return f"{winner} has {best}, but on test it is really worse than {_list(better)}."
+
+
 def _tell_lead(contest: Contest, pair: Pair) -> str:
     metric = _key_headline(contest, "test")
     gap = format_differences(metric, abs(pair.difference), sign="")
     interval = format_differences(metric, pair.low, pair.high)
-    side = "above" if pair.difference > 0 else "below"
+    side = f"{gap} above" if pair.difference > 0 else f"{gap} below" if pair.difference else "equal to"
     judged = "real" if pair.real else "not proven"
     return (
-        f"Its {name_metric(metric)} is {gap} {side} that of the next, {pair.second} "
+        f"Its {name_metric(metric)} is {side} that of the next, {pair.second} "
         f"(95 % interval of this pair {interval}): {judged} (p {format_p(pair.corrected)}, corrected for all "
         "pairs)."
     )
@@ -69,7 +86,7 @@ def _tell_ties(winner: str, tied: Sequence[str]) -> str:
 
 def _tell_power(contest: Contest, pair: Pair) -> str:
     if not pair.smallest:
-        return "The first two give the same answers."
+        return "" if pair.difference else "The first two give the same answers."
     found = format_differences(TASKS[contest.task].headline, pair.smallest, sign="")
     return (
         f"Between the first two, this test finds a difference of {found} or more {100 * POWER:.0f} % of the "

@@ -37,7 +37,8 @@ def resample(outcomes: Sequence[Floats]) -> Resampled:
     Images are drawn for all runs together, so that differences are paired (Efron and Tibshirani 1993). Of k
     seeds k - 1 are drawn, each run's for itself: so few drawn k at a time would seem to spread less than they
     do (Rao and Wu 1988). One seed says nothing of others, and adds nothing. The two sources are added, not
-    crossed: in a crossed resample chance in single answers counts three times (Owen 2007).
+    crossed: in a crossed resample chance in single answers counts three times (Owen 2007). Added, it still
+    counts twice where there are several seeds, so that their intervals are rather too wide.
     """
     generator = np.random.default_rng(SEED)
     means = np.stack([run.mean(0) for run in outcomes], 1)

@@ -2,9 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from itertools import combinations
 
-from scipy.stats import t
+from scipy.optimize import brentq
+from scipy.stats import nct, t
 from statsmodels.stats.multitest import multipletests
 
 from lineup.statistics.answers import Floats, Split, split_answers
@@ -68,7 +70,7 @@ def compare_pairs(outcomes: Mapping[str, Floats]) -> list[Pair]:
             each.mean + each.reach(ALPHA),
             each.p,
             p,
-            each.reach(ALPHA / (unproven + (p < ALPHA))) + each.reach(2 * (1 - POWER)),
+            each.find_smallest(ALPHA / (unproven + (p < ALPHA))),
             each.split,
         )
         for (one, two), each, p in zip(chosen, measured, corrected, strict=True)
@@ -90,10 +92,24 @@ class _Difference:
         """How far a difference of chance goes with probability `alpha`, either way."""
         return self._error * float(t.isf(alpha / 2, self._freedom))
 
+    def find_smallest(self, alpha: float) -> float:
+        """The true difference that a test at the level `alpha` finds with probability POWER.
+
+        With few seeds the error itself is uncertain, so that the test's statistic has a noncentral t
+        distribution (Johnson and Welch 1940).
+        """
+        needed = float(t.isf(alpha / 2, self._freedom))
+        lacking = partial(_miss_power, needed, self._freedom)
+        return self._error * float(brentq(lacking, 0, 4 * needed + 4))
+
     def _judge(self) -> float:
         if self._error == 0:
             return float(self.mean == 0)
         return float(2 * t.sf(abs(self.mean) / self._error, self._freedom))
+
+
+def _miss_power(needed: float, freedom: float, shift: float) -> float:
+    return float(nct.sf(needed, freedom, shift)) - POWER
 
 
 def _count_freedom(first: Floats, second: Floats) -> float:
