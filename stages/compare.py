@@ -39,6 +39,8 @@ def main() -> None:
     params = load()
     claims = read_claims(Path("claims.csv"))
     protocols = resolve_protocols(parse(read(PROTOCOLS), PROTOCOLS), claims, str(PROTOCOLS))
+    if not any(run.row for run in [*params.runs.values(), *params.waiting.values()]):
+        claims = {}  # a study that repeats no report is not told of them
     runs = {name: resolve_run(params, run) for name, run in params.runs.items()}
     waiting = {name: resolve_run(params, run) for name, run in params.waiting.items()}
     results = read_results(runs)
@@ -66,7 +68,14 @@ def main() -> None:
     write_text(PLOTS / "report.html", format_report(table, claimed, results, samples, contests, verdicts))
     console = Console(width=100)
     print_tables(table, claimed, verdicts, console)
+    if gone := list_gone(params):
+        console.print(f"left from runs that are gone: {', '.join(gone)} (docs/adding.md says what to remove)")
     console.print(f"report: {PLOTS / 'report.html'}")
+
+
+def list_gone(params: Params) -> list[str]:
+    """Runs that have results here and are not declared any more: nothing shows them but DVC's plots."""
+    return sorted({path.stem for path in METRICS.glob("detail/*.json")} - params.runs.keys())
 
 
 def resolve_run(params: Params, run: Run) -> Entry:

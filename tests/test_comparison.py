@@ -241,7 +241,9 @@ def test_who_wins_is_told_in_plain_words(compared: Path) -> None:
     assert "Between the first two, this test finds a difference of " in told
     assert "cae_wide wins: it has the best validation MSE." in told
     assert "What is said of one seed (resnet18_e1, b1) is of that training, not of its recipe." in told
-    assert "Its test MSE is 0.000382 below that of the next, cae (95 % interval of this pair -0.00040" in told
+    assert (
+        "Its test MSE is 0.000382 below that of the next, cae (95 % interval of this pair alone -0.00" in told
+    )
     assert "Test was opened for 10 trained models of this table, whose order is validation's; those" in told
     assert (
         "Of the 300 test images, train has 1 as well, and 2 nearly: without them resnet18_e1 has 0.8" in told
@@ -317,6 +319,28 @@ def test_a_run_alone_has_won_nothing(
     assert "wins" not in capsys.readouterr().out
     assert read_csv(project / "metrics/significance.csv") == []
     assert "Good for their cost" not in (project / "metrics/comparison.md").read_text()
+
+
+def test_what_is_left_of_runs_that_are_gone_is_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compare(project, monkeypatch)
+    assert "that are gone" not in capsys.readouterr().out
+    (project / "params.yaml").write_text(declare({"b1": ("B1", [0])}, {}))
+    compare(project, monkeypatch)
+    assert (
+        "left from runs that are gone: cae, cae_wide, d3, d3_fp32, own, resnet18_e1"
+        in capsys.readouterr().out
+    )
+
+
+def test_a_study_that_repeats_no_report_is_not_told_of_them(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "params.yaml").write_text(declare({"b1": (None, [0])}, {}))
+    compare(project, monkeypatch)
+    assert "rows of the reports" not in capsys.readouterr().out
+    assert "not run yet" not in (project / "metrics/comparison.md").read_text()
 
 
 # --- learning curves ---------------------------------------------------------------------------------------

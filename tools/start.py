@@ -6,7 +6,7 @@ In and out: params.yaml, in which every other byte stays as it is. Prints what t
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,18 @@ def main(name: str, *more: str) -> None:
     text = move_waiting(before, (name, *more))
     check_architectures(check(parse(text, PARAMS), PARAMS), PARAMS)
     write_text(PARAMS, text)
-    known = parse(before, PARAMS)["runs"]
-    names = [each for each in parse(text, PARAMS)["runs"] if each not in known]
-    print("dvc repro", *(f"{step}@{each}" for each in names for step in ("train", "evaluate")), "compare")
+    print("dvc repro", *list_sources(parse(before, PARAMS)["runs"], parse(text, PARAMS)))
+    print("dvc repro --allow-missing")  # without it, all runs would be trained whose models are not at hand
+
+
+def list_sources(before: Mapping[str, object], params: dict[str, Any]) -> list[str]:
+    """What the runs that were not there `before` read: views, and weights that none of them makes."""
+    new = {name: run for name, run in params["runs"].items() if name not in before}
+    made = {f"models/{name}" for name in new}
+    weights = [run["weights"] for run in new.values()]
+    names = [f"preprocess@{run['view']}" for run in new.values()]
+    names += [f"weights@{name}" for name in weights if params["weights"][name]["needs"] not in made]
+    return list(dict.fromkeys(names))
 
 
 def move_waiting(text: str, names: Iterable[str]) -> str:

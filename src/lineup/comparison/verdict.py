@@ -30,8 +30,8 @@ def _tell_contest(contest: Contest) -> list[str]:
     return [
         f"{_tell_first(contest, winner, its)} {_tell_lead(contest, pair)}",
         f"{_tell_ties(winner, tied)} {_tell_power(contest, pair)}".strip(),
-        "A run's rank is 1 and one more for every run that is really better, and never before that of a run "
-        "with a better test figure.",
+        "The order is validation's, ranks are of test. A run's rank is 1 and one more for every run that is "
+        "really better, and never before that of a run with a better test figure.",
         *_tell_single(contest),
     ]
 
@@ -73,8 +73,8 @@ def _tell_lead(contest: Contest, pair: Pair) -> str:
     judged = "real" if pair.real else "not proven"
     return (
         f"Its {name_metric(metric)} is {side} that of the next, {pair.second} "
-        f"(95 % interval of this pair {interval}): {judged} (p {format_p(pair.corrected)}, corrected for all "
-        "pairs)."
+        f"(95 % interval of this pair alone {interval}): {judged} (p {format_p(pair.corrected)}, corrected "
+        "for all pairs)."
     )
 
 
