@@ -288,6 +288,21 @@ def test_all_right_and_all_wrong_are_not_the_same_answers(
     assert "same answers" not in told
 
 
+def test_validation_sets_of_different_sizes_are_named(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    compare(project, monkeypatch)
+    assert "Validation is of" not in capsys.readouterr().out
+    path = project / "metrics/detail/b1.json"
+    path.write_text(path.read_text().replace('"val": 10,', '"val": 2000,'))
+    compare(project, monkeypatch)
+    told = " ".join(capsys.readouterr().out.split())
+    assert (
+        "Validation is of 10 images (resnet18_e1, d3_fp32, d3, own), 2,000 images (b1): the fewer, the"
+        in told
+    )
+
+
 def test_duplicates_are_left_out_of_the_figure_beside_the_plain_one(compared: Path) -> None:
     rows = {row["run"]: row for row in read_csv(compared / "metrics/comparison.csv")}
     for run in ("b1", "cae_wide"):

@@ -25,7 +25,7 @@ class Contest:
     """Runs of one task that were tested on the same images, best on validation first.
 
     pairs: every two of them; ranks: of each; p_all: Cochran's Q, None where outcomes are not right or
-    wrong; seeds: how many each has; images: how many were asked.
+    wrong; seeds: how many each has; images: how many were asked; held_out: how many chose, for each run.
     """
 
     task: str
@@ -35,6 +35,7 @@ class Contest:
     p_all: float | None
     seeds: Mapping[str, int]
     images: int
+    held_out: Mapping[str, int]
 
 
 def hold_contests(runs: Mapping[str, Entry], results: Mapping[str, Result]) -> list[Contest]:
@@ -80,6 +81,7 @@ def _hold(task: str, dataset: str, names: Sequence[str], results: Mapping[str, R
         compare_all([run[0] for run in outcomes.values()]),
         {run: len(values) for run, values in outcomes.items()},
         outcomes[names[0]].shape[1],
+        {run: results[run].detail["images"]["val"] for run in names},
     )
 
 

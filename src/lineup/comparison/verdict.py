@@ -32,6 +32,7 @@ def _tell_contest(contest: Contest) -> list[str]:
         f"{_tell_ties(winner, tied)} {_tell_power(contest, pair)}".strip(),
         "The order is validation's, ranks are of test. A run's rank is 1 and one more for every run that is "
         "really better, and never before that of a run with a better test figure.",
+        *_tell_held_out(contest),
         *_tell_single(contest),
     ]
 
@@ -92,6 +93,16 @@ def _tell_power(contest: Contest, pair: Pair) -> str:
         f"Between the first two, this test finds a difference of {found} or more {100 * POWER:.0f} % of the "
         "time."
     )
+
+
+def _tell_held_out(contest: Contest) -> list[str]:
+    """Whose validation figures are of how many images, where they are not all of as many."""
+    counts = sorted(set(contest.held_out.values()))
+    if len(counts) == 1:
+        return []
+    runs = {count: [run for run in contest.held_out if contest.held_out[run] == count] for count in counts}
+    told = ", ".join(f"{count:,} images ({_list(names)})" for count, names in runs.items())
+    return [f"Validation is of {told}: the fewer, the coarser."]
 
 
 def _tell_single(contest: Contest) -> list[str]:
