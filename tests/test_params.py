@@ -362,13 +362,16 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
         load(tmp_path / "params.yaml")
 
 
-def test_architectures_are_those_of_timm() -> None:
-    check_architectures(check(everything(), FILE))
-    wrong = check(changed("models.timm.resnet18.arch", "resnet19"), FILE)
-    with pytest.raises(
-        LineupError,
-        match=r"params.yaml: models.timm.resnet18.arch: unknown name 'resnet19'.*did you mean resnet",
-    ):
+@pytest.mark.parametrize("arch", ["resnet18", "resnet18.a1_in1k"])
+def test_architectures_are_those_of_timm(arch: str) -> None:
+    check_architectures(check(changed("models.timm.resnet18.arch", arch), FILE))
+
+
+@pytest.mark.parametrize("arch", ["resnet19", "resnet18.nope", "resnet18."])
+def test_what_timm_does_not_know_is_refused(arch: str) -> None:
+    wrong = check(changed("models.timm.resnet18.arch", arch), FILE)
+    message = rf"params.yaml: models.timm.resnet18.arch: unknown name '{arch}'.*did you mean resnet"
+    with pytest.raises(LineupError, match=message):
         check_architectures(wrong)
 
 
@@ -423,12 +426,46 @@ def test_weights_that_wait_are_not_for_runs_that_do_not() -> None:
         check(data, FILE)
 
 
-def test_a_view_that_contradicts_the_weights_of_a_run_is_refused() -> None:
+@pytest.mark.parametrize(
+    ("changes", "found", "fix"),
+    [
+        (
+            {"normalize": "imagenet"},
+            "normalize imagenet, the weights of run d3 have channel",
+            "the same normalize",
+        ),
+        ({"color": "gray"}, "color gray, the weights of run d3 have rgb", "the same color"),
+        (
+            {"color": "gray", "normalize": "unit"},
+            "color gray and normalize unit, the weights of run d3 have rgb and channel",
+            "the same color and normalize",
+        ),
+        (
+            {"dataset": "cifar100"},
+            "dataset cifar100, the weights of run d3 have cifar10",
+            "another `normalize`: channel has each dataset's own statistics",
+        ),
+    ],
+)
+def test_a_view_that_contradicts_the_weights_of_a_run_is_refused(
+    changes: dict[str, str], found: str, fix: str
+) -> None:
     data = handed_on("weights")
-    data["views"]["other"] = {**data["views"]["rgb"], "normalize": "imagenet"}
+    data["datasets"]["cifar100"] = {"source": "cifar100"}
+    data["views"]["other"] = {**data["views"]["rgb"], **changes}
     data["waiting"]["r18"]["view"] = "other"
-    with pytest.raises(LineupError, match=r"waiting\.r18\.view: normalize imagenet, .* run d3 have channel"):
-        check(data, FILE)
+    expected = "images as the weights were trained with"
+    place = "params.yaml: waiting.r18.view"
+    assert refusal(data) == f"{place}: {found}; expected {expected}; fix: give both views {fix}"
+
+
+def test_views_may_differ_in_what_weights_do_not_see() -> None:
+    data = handed_on("weights")
+    data["datasets"]["cifar100"] = {"source": "cifar100"}
+    data["views"]["rgb"]["normalize"] = "unit"
+    data["views"]["other"] = {**data["views"]["rgb"], "dataset": "cifar100", "size": 64}
+    data["waiting"]["r18"]["view"] = "other"
+    check(data, FILE)
 
 
 def test_grey_images_have_no_statistics_of_imagenet() -> None:

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from lineup.config.schema import Cnn, Params, Run, RunWeights
+from lineup.config.schema import Cnn, Params, Run, RunWeights, View
 from lineup.errors import LineupError
 
 Declared = TypeVar("Declared")
@@ -81,10 +81,10 @@ def check(data: Any, path: Path) -> Params:
     try:
         params = Params.model_validate(data)
     except ValidationError as error:
-        _refuse([*_schema_problems(error, data, path), *problems])
-    _refuse(problems or list(_source_problems(params, path)))
+        refuse([*_schema_problems(error, data, path), *problems])
+    refuse(problems or list(_source_problems(params, path)))
     finders = (_size_problems, _normalisation_problems, _warmup_problems)
-    _refuse(problem for find in finders for problem in find(params, path))
+    refuse(problem for find in finders for problem in find(params, path))
     return params
 
 
@@ -95,11 +95,12 @@ def check_architectures(params: Params, path: Path = Path("params.yaml")) -> Non
         return
     from timm import list_models
 
-    known = set(list_models())
-    _refuse(
+    # With a tag, as in resnet18.a1_in1k, a name also says which weights; these are not loaded.
+    known = {*list_models(), *list_models(include_tags=True)}
+    refuse(
         _unknown(f"models.timm.{name}.arch", spec.arch, known, "a model of timm", path)
         for name, spec in specs.items()
-        if spec.arch.split(".")[0] not in known
+        if spec.arch not in known
     )
 
 
@@ -120,7 +121,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f"choose one of {', '.join(known[:20])}" if known else "declare it first"
 
 
-def _refuse(errors: Iterable[LineupError]) -> None:
+def refuse(errors: Iterable[LineupError]) -> None:
+    """Raise the one error there is, or ParamsError for several; do nothing without any."""
     found = list(errors)
     if len(found) == 1:
         raise found[0]
@@ -384,7 +386,7 @@ def _warmup_problems(params: Params, path: Path) -> Iterator[LineupError]:
 
 
 def _normalisation_problems(params: Params, path: Path) -> Iterator[LineupError]:
-    """Views that contradict the run whose weights are taken over.
+    """Grey views normalised by colours, and views that contradict the run whose weights are taken over.
 
     All other weights have a record of their normalisation, which training compares.
     """
@@ -399,20 +401,27 @@ def _normalisation_problems(params: Params, path: Path) -> Iterator[LineupError]
         for name, run in getattr(params, section).items():
             weights = table[run.weights]
             if isinstance(weights, RunWeights):
-                ours, theirs = run.view, runs[weights.run].view
-                if _normalise(params, ours) != _normalise(params, theirs):
-                    found = f"normalize {params.views[ours].normalize}, the weights of run {weights.run} have"
-                    found += f" {params.views[theirs].normalize}"
-                    where, fix = f"{path}: {section}.{name}.view", "give both views the same `normalize`"
-                    yield LineupError(
-                        where, found, "the normalisation that the weights were trained with", fix
-                    )
+                ours, theirs = params.views[run.view], params.views[runs[weights.run].view]
+                where = f"{path}: {section}.{name}.view"
+                yield from _view_problem(where, ours, theirs, weights.run)
 
 
-def _normalise(params: Params, name: str) -> tuple[str, ...]:
-    """What decides how the view of that name normalises."""
-    view = params.views[name]
-    return (view.normalize, view.color, *([view.dataset] if view.normalize == "channel" else []))
+def _view_problem(where: str, ours: View, theirs: View, run: str) -> Iterator[LineupError]:
+    """What a view shows otherwise than that of the run whose weights are taken over, in one line."""
+    keys = [key for key in ("color", "normalize") if getattr(ours, key) != getattr(theirs, key)]
+    expected, fix = (
+        "images as the weights were trained with",
+        f"give both views the same {' and '.join(keys)}",
+    )
+    if not keys and ours.normalize == "channel" and ours.dataset != theirs.dataset:
+        keys, fix = (
+            ["dataset"],
+            "give both views another `normalize`: channel has each dataset's own statistics",
+        )
+    if keys:
+        found = " and ".join(f"{key} {getattr(ours, key)}" for key in keys)
+        found += f", the weights of run {run} have {' and '.join(getattr(theirs, key) for key in keys)}"
+        yield LineupError(where, found, expected, fix)
 
 
 def _last_side(cnn: Cnn, size: int) -> int:
