@@ -6,3 +6,4 @@ class LineupError(Exception):
 
     def __init__(self, where: str, found: str, expected: str, fix: str) -> None:
         super().__init__(f"{where}: {found}; expected {expected}; fix: {fix}")
+        self.found, self.expected, self.fix = found, expected, fix
