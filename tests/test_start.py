@@ -1,13 +1,14 @@
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from pipeline import ROOT, TINY, Pipeline
 
 from lineup.config.params import check, parse
 
-ROOT = Path(__file__).parents[1]
 ENTRY = (
     "{row: null, view: digits, weights: random, task: classification, family: mlp, model: m, augment: none,"
     " recipe: r, seeds: [0], tta: none}"
@@ -114,10 +115,21 @@ def test_windows_line_ends_are_kept(tmp_path: Path) -> None:
     assert after(tmp_path) == (HEAD + expected).replace("\n", "\r\n")
 
 
-def test_the_next_command_is_printed(tmp_path: Path) -> None:
-    result = start(tmp_path, HEAD + f"runs: {{}}\nwaiting:\n  a: {ENTRY}\n", "a")
-    view = parse(after(tmp_path), Path("params.yaml"))["runs"]["a"]["view"]
-    assert result.stdout == f"dvc repro preprocess@{view} weights@random\ndvc repro --allow-missing\n"
+def test_the_next_commands_are_printed_with_each_view_and_weights_once(tmp_path: Path) -> None:
+    result = start(tmp_path, HEAD + f"runs: {{}}\nwaiting:\n  a: {ENTRY}\n  b: {ENTRY}\n", "a", "b")
+    assert result.stdout == "dvc repro preprocess@digits weights@random\ndvc repro --allow-missing\n"
+
+
+def test_the_next_commands_train_the_moved_runs_alone_in_a_fresh_clone(pipeline: Pipeline) -> None:
+    for folder in ("data", "models", ".dvc/cache"):
+        shutil.rmtree(pipeline.path(folder))
+    first, second = start(pipeline.folder, TINY.read_text(), "later", "tuned").stdout.splitlines()
+    # What `tuned` starts from is of a run that is done, but whose models nobody has kept.
+    assert first == "dvc repro preprocess@digits weights@random weights@handed"
+    done = pipeline.repro(*first.split()[2:])
+    assert [stage for stage in done if stage.startswith(("train", "evaluate"))] == ["train@dense"]
+    done = pipeline.repro(*second.split()[2:])
+    assert sorted(done) == ["compare", "evaluate@later", "evaluate@tuned", "train@later", "train@tuned"]
 
 
 REFUSED = {
@@ -144,8 +156,19 @@ def test_what_cannot_be_moved_leaves_the_file_alone(
     assert [path.name for path in tmp_path.iterdir()] == ["params.yaml"]
 
 
-def test_no_name_shows_the_usage(tmp_path: Path) -> None:
-    assert start(tmp_path, HEAD + "runs: {}\nwaiting: {}\n").returncode == 2
+@pytest.mark.parametrize(
+    ("waiting", "fix"),
+    [
+        ("abc", "make start RUN=name (a, b, c)"),
+        ("abcd", "make start RUN=name (a, b, c, ...)"),
+        ("", "declare one under waiting"),
+    ],
+)
+def test_without_a_name_some_are_told(tmp_path: Path, waiting: str, fix: str) -> None:
+    entries = "".join(f"\n  {name}: {ENTRY}" for name in waiting) or " {}"
+    result = start(tmp_path, f"{HEAD}runs: {{}}\nwaiting:{entries}\n")
+    expected = f"error: RUN: empty; expected the name of a waiting run; fix: {fix}\n"
+    assert (result.returncode, result.stderr) == (1, expected)
 
 
 def test_what_a_run_starts_from_comes_along(tmp_path: Path) -> None:
@@ -156,9 +179,9 @@ def test_what_a_run_starts_from_comes_along(tmp_path: Path) -> None:
     waiting = f"waiting:\n  tuned: {from_source}\n  source: {ENTRY}\n"
     done = start(tmp_path, f"{text}runs:\n  x: {ENTRY}\n{waiting}", "tuned")
     assert (done.returncode, done.stderr) == (0, "")
+    # Theirs come after the training of `source`.
+    assert done.stdout == "dvc repro preprocess@digits weights@random\ndvc repro --allow-missing\n"
     moved = parse(after(tmp_path), Path("params.yaml"))
-    view = moved["runs"]["source"]["view"]
-    assert done.stdout == f"dvc repro preprocess@{view} weights@random\ndvc repro --allow-missing\n"
     assert list(moved["runs"]) == ["x", "source", "tuned"]
     assert (list(moved["weights"]), moved["waiting_weights"]) == (["random", "handed"], {})
     assert f"  handed: {entry}  # theirs\n" in after(tmp_path)

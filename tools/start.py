@@ -2,11 +2,11 @@
 
 The weights that a run starts from come along, and so does the run that these come from, if they wait too.
 
-In and out: params.yaml, in which every other byte stays as it is. Prints what to run next.
+In and out: params.yaml, in which every other byte stays as it is. Prints what to run next, in a clone too.
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +16,39 @@ from lineup.errors import LineupError
 from lineup.files import write_text
 
 PARAMS = Path("params.yaml")
+SHOWN = 3
 
 
-def main(name: str, *more: str) -> None:
+def main(*names: str) -> None:
     """Move the entries named; nothing is written unless all can be moved and the file stays valid."""
     before = read(PARAMS)
-    text = move_waiting(before, (name, *more))
+    if not names:
+        raise LineupError("RUN", "empty", "the name of a waiting run", _advise(before))
+    text = move_waiting(before, names)
     check_architectures(check(parse(text, PARAMS), PARAMS), PARAMS)
     write_text(PARAMS, text)
-    print("dvc repro", *list_sources(parse(before, PARAMS)["runs"], parse(text, PARAMS)))
-    print("dvc repro --allow-missing")  # without it, all runs would be trained whose models are not at hand
+    known, params = parse(before, PARAMS)["runs"], parse(text, PARAMS)
+    print("dvc repro", *list_data(params, [each for each in params["runs"] if each not in known]))
+    print("dvc repro --allow-missing")
 
 
-def list_sources(before: Mapping[str, object], params: dict[str, Any]) -> list[str]:
-    """What the runs that were not there `before` read: views, and weights that none of them makes."""
-    new = {name: run for name, run in params["runs"].items() if name not in before}
-    made = {f"models/{name}" for name in new}
-    weights = [run["weights"] for run in new.values()]
-    names = [f"preprocess@{run['view']}" for run in new.values()]
-    names += [f"weights@{name}" for name in weights if params["weights"][name]["needs"] not in made]
-    return list(dict.fromkeys(names))
+def list_data(params: dict[str, Any], moved: Sequence[str]) -> list[str]:
+    """The stages that bring what the `moved` runs train on: DVC says nothing of data that a clone lacks.
+
+    Weights of a run that was moved as well are left out: they come after its training.
+    """
+    runs = [params["runs"][name] for name in moved]
+    views = [f"preprocess@{run['view']}" for run in runs]
+    later = {f"models/{name}" for name in moved}
+    weights = [run["weights"] for run in runs if params["weights"][run["weights"]]["needs"] not in later]
+    return list(dict.fromkeys([*views, *(f"weights@{name}" for name in weights)]))
+
+
+def _advise(text: str) -> str:
+    """What to type, with some of the names that may be given."""
+    waiting = list(check(parse(text, PARAMS), PARAMS).waiting)
+    some = ", ".join(waiting[:SHOWN]) + ", ..." * (len(waiting) > SHOWN)
+    return f"make start RUN=name ({some})" if waiting else "declare one under waiting"
 
 
 def move_waiting(text: str, names: Iterable[str]) -> str:
