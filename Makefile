@@ -44,7 +44,7 @@ types: $(READY)  ## check types
 
 fresh: $(READY)  ## check that the committed results belong to the committed code and parameters
 	@said=$$(dvc repro --allow-missing --dry 2>&1) && echo "$$said" | grep 'Data and pipelines are up to date' || \
-	  { echo "$$said"; echo "error: dvc.lock: stale; expected what dvc repro leaves; fix: dvc repro, then commit"; exit 1; }
+	  { echo "$$said"; echo "error: dvc.lock: stale; expected what dvc repro leaves; fix: dvc repro --allow-missing, then commit (if it lacks data: first dvc repro preprocess@VIEW weights@WEIGHTS)"; exit 1; }
 
 check:  ## run what CI runs on every push
 	@.ci/run
@@ -62,8 +62,8 @@ WHEELS := dvc
 BUNDLE := PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python -m
 
 bundle: $(READY)  ## pack runs for a machine without a network: make bundle RUNS="d3 e1"
-	@$(BUNDLE) bundle.pack $(RUNS) --out "$(OUT)" --part-mb $(PART_MB) \
-	  --python $(PYTHON_THERE) --machine $(MACHINE_THERE) --wheels $(WHEELS)
+	@$(BUNDLE) bundle.pack $(RUNS) --out "$(OUT)" --part-mb "$(PART_MB)" \
+	  --python "$(PYTHON_THERE)" --machine "$(MACHINE_THERE)" --wheels "$(WHEELS)"
 
 unbundle: $(READY)  ## merge what came back from there: make unbundle FROM=folder
 	@$(BUNDLE) bundle.merge "$(FROM)"

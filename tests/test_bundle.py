@@ -326,6 +326,29 @@ def test_finished_runs_unknown_runs_and_stale_data_are_not_packed(home: Pipeline
     assert not home.path(".lineup/bundle").exists()
 
 
+WRONG = {
+    "no runs": ((), "RUNS: empty; expected the names of runs; fix: make bundle RUNS="),
+    "python": (("d3", "--python", "3.10"), "PYTHON_THERE: '3.10'; expected one of 3.11, 3.12, 3.13; fix: "),
+    "machine": (("d3", "--machine", ""), "MACHINE_THERE: ''; expected one of x86_64, aarch64; fix: "),
+    "wheels": (("d3", "--wheels", "some"), "WHEELS: 'some'; expected one of none, dvc, all; fix: "),
+    "no size": (("d3", "--part-mb", "0"), "PART_MB: '0'; expected a whole number of at least 1; fix: "),
+    "size": (("d3", "--part-mb", "60M"), "PART_MB: '60M'; expected a whole number of at least 1; fix: "),
+}
+
+
+@pytest.mark.parametrize(("words", "message"), WRONG.values(), ids=WRONG.keys())
+def test_what_is_wrong_is_named_as_make_names_it(words: tuple[str, ...], message: str) -> None:
+    with pytest.raises(LineupError) as caught:
+        pack.main(*words)
+    assert str(caught.value).startswith(message)
+    assert "--" not in str(caught.value)
+
+
+def test_without_a_folder_nothing_is_merged() -> None:
+    with pytest.raises(LineupError, match=r"^FROM: empty; .*; fix: make unbundle FROM=folder$"):
+        merge.main("")
+
+
 def test_one_bundle_holds_the_tree_as_it_stands(home: Pipeline, tmp_path: Path) -> None:
     home.append("stages/train.py")
     home.path("src/lineup/new.py").write_text("NEW = 1\n")

@@ -31,6 +31,10 @@ SHOWN = 5
 
 def main(folder: str) -> None:
     """Merge the results in `folder`."""
+    if not folder:
+        raise LineupError(
+            "FROM", "empty", "the folder of results that came back", "make unbundle FROM=folder"
+        )
     source = Path(folder)
     manifest = check_parts(source)
     if manifest.facts["kind"] != "results":

@@ -35,6 +35,16 @@ from start import PARAMS, move_waiting
 ROOT = Path(__file__).resolve().parents[2]
 OUT = STATE / "bundle"
 PROGRAM = "there.pyz"
+# As make takes them: whoever asks for a bundle sees no other names.
+CHOICES = {
+    "PYTHON_THERE": ("3.11", "3.12", "3.13"),
+    "MACHINE_THERE": ("x86_64", "aarch64"),
+    "WHEELS": ("none", "dvc", "all"),
+}
+USAGE = (
+    'make bundle RUNS="d3 e1" [PYTHON_THERE=3.12] [MACHINE_THERE=x86_64] [WHEELS=dvc] [PART_MB=60]'
+    f" [OUT={OUT}]"
+)
 # What the program is made of: standard library only.
 MODULES = {
     lineup: ("__init__", "console", "errors", "files"),
@@ -107,21 +117,26 @@ def main(*words: str) -> None:
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="make bundle", description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("runs", nargs="+", help="of params.yaml, under runs or waiting")
-    pythons = ("3.11", "3.12", "3.13")
-    parser.add_argument("--python", choices=pythons, default="3.12", help="the Python there (3.12)")
-    machines = ("x86_64", "aarch64")
-    parser.add_argument("--machine", choices=machines, default="x86_64", help="its processor (x86_64)")
-    choices = ("none", "dvc", "all")
-    parser.add_argument(
-        "--wheels", choices=choices, default="dvc", help="what it lacks: none, dvc or all (dvc)"
-    )
-    parser.add_argument("--part-mb", type=int, default=60, help="largest part, in MB (60)")
-    parser.add_argument("--out", type=Path, default=OUT, help=f"where the parts go ({OUT})")
+    """What the command line asks for. Raises LineupError by the names that make has for the options."""
+    summary = (__doc__ or "").splitlines()[0]
+    parser = argparse.ArgumentParser(prog="make bundle", usage=USAGE, description=summary)
+    parser.add_argument("runs", metavar="RUNS", nargs="*", help="of params.yaml, under runs or waiting")
+    parser.add_argument("--python", metavar="PYTHON_THERE", default="3.12", help="the Python there (3.12)")
+    parser.add_argument("--machine", metavar="MACHINE_THERE", default="x86_64", help="its processor (x86_64)")
+    parser.add_argument("--wheels", metavar="WHEELS", default="dvc", help="what it lacks (dvc)")
+    parser.add_argument("--part-mb", metavar="PART_MB", default="60", help="largest part, in MB (60)")
+    parser.add_argument("--out", metavar="OUT", type=Path, default=OUT, help=f"where the parts go ({OUT})")
     asked = parser.parse_args(words)
-    if asked.part_mb < 1:
-        raise LineupError("--part-mb", str(asked.part_mb), "1 or more", "change it or leave it out")
+    if not asked.runs:
+        raise LineupError("RUNS", "empty", "the names of runs", USAGE)
+    given = {"PYTHON_THERE": asked.python, "MACHINE_THERE": asked.machine, "WHEELS": asked.wheels}
+    for name, value in given.items():
+        if value not in CHOICES[name]:
+            expected = f"one of {', '.join(CHOICES[name])}"
+            raise LineupError(name, repr(value), expected, "choose one or leave it out")
+    if not (asked.part_mb.isascii() and asked.part_mb.isdigit() and int(asked.part_mb)):
+        raise LineupError("PART_MB", repr(asked.part_mb), "a whole number of at least 1", "give one")
+    asked.part_mb = int(asked.part_mb)
     return asked
 
 

@@ -1,0 +1,52 @@
+"""What make says itself, in a folder whose environment is a stand-in."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+from pipeline import ROOT
+
+
+def make(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run our Makefile in `folder`."""
+    return subprocess.run(
+        [
+            "make",
+            "--no-print-directory",
+            "--file",
+            ROOT / "Makefile",
+            "--assume-old",
+            ".venv/.installed",
+            *words,
+        ],
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if not name.startswith("MAKE")},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize(
+    ("said", "status"), [("Data and pipelines are up to date.", 0), ("Running stage 'compare':", 2)]
+)
+def test_stale_results_are_refused_with_the_command_that_works_in_a_clone(
+    tmp_path: Path, said: str, status: int
+) -> None:
+    dvc = tmp_path / ".venv/bin/dvc"
+    dvc.parent.mkdir(parents=True)
+    dvc.write_text(f'#!/bin/sh\necho "{said}"\n')
+    dvc.chmod(0o755)
+    done = make(tmp_path, "fresh")
+    assert done.returncode == status
+    assert ("fix: dvc repro --allow-missing, then commit" in done.stdout) is (status != 0)
+
+
+@pytest.mark.parametrize(("target", "name"), [("start", "RUN"), ("bundle", "RUNS"), ("unbundle", "FROM")])
+def test_a_target_without_its_word_says_which(target: str, name: str) -> None:
+    done = make(ROOT, target)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {name}: empty; expected ")
+    assert f"fix: make {target} {name}=" in done.stderr
