@@ -489,9 +489,27 @@ def test_without_a_name_all_sweeps_are_listed(repository: Path, capsys: pytest.C
     main()
     assert capsys.readouterr().out.splitlines() == [
         "small        2 points of run later: lr",
-        "chosen       3 points of run later, chosen one after another: lr, augment",
+        "chosen       3 points of run later, chosen one after another: lr",
         "soon       waits: run unborn, or what it starts from, is not there yet",
     ]
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_sweep_whose_run_is_not_there_does_not_keep_the_others_from_being_listed(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = Path("sweeps.yaml")
+    path.write_text(path.read_text().replace("run: later", "run: d3", 1))
+    main()
+    small, chosen, _ = capsys.readouterr().out.splitlines()
+    assert small == "small      cannot run: no run d3"
+    assert chosen.startswith("chosen       3 points of run later")
+    commit()
+    with pytest.raises(LineupError, match=r"sweeps\.small\.run: no run 'd3'"):
+        main("small")
+    path.write_text(path.read_text().replace("run: later", "run: d3", 1))
+    main()
+    assert "chosen     cannot run: no run d3\n" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("repository")

@@ -98,6 +98,11 @@ class Search(Choice):
     points: PositiveInt
     space: Annotated[dict[str, Range | Values], Field(min_length=1)]
 
+    @property
+    def varied(self) -> list[str]:
+        """The keys that have more than one value."""
+        return [key for key, each in self.space.items() if isinstance(each, Range) or len(each) > 1]
+
     def list_ends(self) -> list[dict[str, JsonValue]]:
         """The lowest or first value of everything, and the highest or last."""
         values = {

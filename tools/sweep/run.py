@@ -83,16 +83,16 @@ def run_search(name: str, search: Search, params: Mapping[str, Any], jobs: int) 
 
 
 def list_sweeps(params: Mapping[str, Any]) -> None:
-    """Print every sweep: its points, and whether it waits; those that do not are checked."""
+    """Print every sweep: its points, and whether it waits; those that do not are checked.
+
+    One whose run params.yaml lacks is listed as such: the others can be run nevertheless.
+    """
     sweeps = load_sweeps()
-    for name, sweep in sweeps.sweeps.items():
-        points = len(make_points(name, sweep, params))
-        keys = ", ".join(shorten(sweep.grid)[key] for key in sweep.varied)
-        print(f"{name:10} {points:3} points of run {sweep.run}: {keys}")
-    for name, search in sweeps.searches.items():
-        place(f"{SWEEPS}: searches.{name}", "space", search.run, search.list_ends(), params)
-        keys = ", ".join(shorten(search.space)[key] for key in search.space)
-        print(f"{name:10} {search.points:3} points of run {search.run}, chosen one after another: {keys}")
+    listed: dict[str, Sweep | Search] = {**sweeps.sweeps, **sweeps.searches}
+    for name, sweep in listed.items():
+        there = sweep.run in params["runs"] or sweep.run in params["waiting"]
+        said = describe(name, sweep, params) if there else f"cannot run: no run {sweep.run}"
+        print(f"{name:10} {said}")
     for name, sweep in sweeps.waiting.items():
         try:
             make_points(name, sweep, params)
@@ -101,6 +101,16 @@ def list_sweeps(params: Mapping[str, Any]) -> None:
         else:
             hint = f"run {sweep.run} is there now: move the sweep up into sweeps"
         print(f"{name:10} waits: {hint}")
+
+
+def describe(name: str, sweep: Sweep | Search, params: Mapping[str, Any]) -> str:
+    """How many points a sweep has and what it varies. Raises LineupError if it does not fit `params`."""
+    if isinstance(sweep, Search):
+        place(f"{SWEEPS}: searches.{name}", "space", sweep.run, sweep.list_ends(), params)
+        points, how, labels = sweep.points, ", chosen one after another", shorten(sweep.space)
+    else:
+        points, how, labels = len(make_points(name, sweep, params)), "", shorten(sweep.grid)
+    return f"{points:3} points of run {sweep.run}{how}: {', '.join(labels[key] for key in sweep.varied)}"
 
 
 class Running:
