@@ -18,7 +18,7 @@ from lineup.files import write_text
 from lineup.statistics.pairs import compare_pairs
 from review.comment import PullRequest
 from review.revisions import Measured
-from review.run import DropError, main
+from review.run import DropError, main, shorten
 from review.significance import compare, judge
 from review.text import (
     MARK,
@@ -292,6 +292,27 @@ def test_a_drop_fails_after_all_is_told(discussion: Discussion, capsys: pytest.C
     ):
         assert expected in text
     assert "0.95" not in text, "what main did meanwhile is not this branch's change"
+
+
+@pytest.mark.usefixtures("repository")
+def test_at_a_terminal_what_would_be_folded_away_is_left_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write({"net": 0.9, "kept": 0.6, "gone": 0.9})
+    write_text(Path("plots/report.html"), "<nav></nav>")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    for words, rest in (
+        ((), "add PAGE=review.html to this command, for a browser"),
+        (("--page", "review.html"), "in review.html, for a browser"),
+    ):
+        main("--since", "main", *words)
+        lines = capsys.readouterr().out.splitlines()
+        assert lines[0].startswith("## What changed since")
+        assert "No run became worse beyond its interval." in lines
+        assert "<" not in "".join(lines)
+        assert lines[-2:] == ["", f"The rest (DVC's tables, the ranking): {rest}"]
+    assert "<details>" in Path("review.html").read_text()
+    assert shorten(f"{MARK}\n\nAll of it.\n", None) == "All of it.\n"
 
 
 @pytest.mark.usefixtures("repository")

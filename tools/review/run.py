@@ -1,13 +1,14 @@
 """What changed since a revision: `make review SINCE=main`, or `python -m review.run --help`.
 
 In: params.yaml, metrics and dvc.yaml as they stand here and at the last commit in common with the revision.
-Out: Markdown on stdout, with --page in front of the report, and with --post as a comment on a pull request. A
-figure that became worse beyond its interval ends it with exit status 1 and one line each, after all is
-printed, written and posted.
+Out: Markdown on stdout (at a terminal without what is folded away), with --page in front of the report, and
+with --post as a comment on a pull request. A figure that became worse beyond its interval ends it with exit
+status 1 and one line each, after all is printed, written and posted.
 """
 
 import argparse
 import os
+import sys
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
@@ -47,13 +48,20 @@ def main(*words: str) -> None:
     since = f"`{base[:12]}` ({git('log', '-1', '--format=%cs', base).strip()})"
     review = partial(format_review, comparison, diffs, since, report=asked.report, checks=asked.checks)
     text = review(ranking=COMPARISON.read_text(encoding="utf-8") if COMPARISON.exists() else "")
-    print(text, end="", flush=True)
+    print(shorten(text, asked.page) if sys.stdout.isatty() else text, end="", flush=True)
     if asked.page:
         write_text(asked.page, insert_review(review()))  # the page has the ranking anyway
     if pull_request:
         pull_request.comment(MARK, text)
     if comparison.drops:
         raise DropError(comparison.drops)
+
+
+def shorten(text: str, page: Path | None) -> str:
+    """`text` for a terminal, which folds nothing away: up to the first such table, and where the rest is."""
+    shown, folded, _ = text.removeprefix(MARK).partition("<details>")
+    rest = f"in {page}, for a browser" if page else "add PAGE=review.html to this command, for a browser"
+    return shown.strip() + "\n" + (f"\nThe rest (DVC's tables, the ranking): {rest}\n" if folded else "")
 
 
 def find_pull_request(number: int) -> PullRequest:
