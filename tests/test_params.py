@@ -205,7 +205,56 @@ def test_wrong_value_is_refused_with_its_key(place: str, value: Any, expected: s
 
 @pytest.mark.parametrize("value", ["3", 1.7, True, -1])
 def test_wrong_seed_is_refused_with_its_place(value: Any) -> None:
-    assert refusal(changed("runs.d3.seeds", [0, value])).startswith("params.yaml: runs.d3.seeds.1: ")
+    assert refusal(changed("runs.d3.seeds", [0, value])).startswith("params.yaml: runs.d3.seeds[1]: ")
+
+
+def test_a_place_in_a_list_does_not_look_like_a_key() -> None:
+    options = changed("models.timm.resnet18.options", {"a": [1, {"b": [float("nan")]}]})
+    assert refusal(options).startswith("params.yaml: models.timm.resnet18.options.a[1].b[0]: nan; ")
+    assert refusal(changed("augments.none.shift", [0, "0.1"])).startswith(
+        "params.yaml: augments.none.shift[1]: "
+    )
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "fix"),
+    [
+        ("recipes.d3.epochs", 10.0, "write 10"),
+        ("recipes.d3.epochs", 1.5, "write a whole number"),
+        ("recipes.d3.epochs", float("inf"), "write a whole number"),
+        ("recipes.d3.epochs", 0, "raise it"),
+        ("recipes.d3.momentum", 1, "lower it"),
+        ("recipes.d3.lr", None, "write a number"),
+        ("runs.d3.seeds", [1, 1], "list each seed once"),
+        ("runs.d3.seeds", 3, "write [3]"),
+        ("runs.d3.row", 3, "write a text, in quotes if it looks like a number"),
+        ("runtime.channels_last", "yes", "write true or false, without quotes"),
+        ("models.cnn.d3.layers", ["conv32", "gap"], "did you mean conv 32?"),
+        ("models.cnn.d3.layers", ["Conv2d-32", "gap"], "did you mean conv 32?"),
+        ("models.cnn.d3.layers", ["gap", "dense256"], "did you mean dense 256?"),
+        ("models.cnn.d3.layers", ["maxpool 2", "gap"], "did you mean pool?"),
+        ("models.cnn.d3.layers", ["conv", "gap"], "write it so: conv 32"),
+        ("models.cnn.d3.layers", ["???", "gap"], "choose one of them"),
+        ("models.cnn.d3.layers", ["conv 3"], "move, add or remove one"),
+    ],
+)
+def test_the_plain_step_is_said(place: str, value: Any, fix: str) -> None:
+    assert refusal(changed(place, value)).endswith(f"; fix: {fix}")
+
+
+def test_a_name_that_breaks_dvc_is_said_with_underscores() -> None:
+    data = everything()
+    data["recipes"]["my-first.one"] = data["recipes"]["d3"]
+    assert refusal(data).endswith("; fix: use _: my_first_one")
+
+
+def test_a_key_that_stands_twice_is_named() -> None:
+    with pytest.raises(LineupError) as caught:
+        parse("runs:\n  d3: {}\n  e1: {}\n  d3: {}\n", FILE)
+    assert str(caught.value) == (
+        "params.yaml line 4: key d3 stands twice; expected each key once; "
+        "fix: remove or rename one of the two"
+    )
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
-from lineup.config.schema import Cnn, Params, Run, RunWeights, View
+from lineup.config.schema import LAYER, Cnn, Params, Run, RunWeights, View
 from lineup.errors import LineupError
 
 Declared = TypeVar("Declared")
@@ -33,6 +33,21 @@ EXPECTED = {
     "model_type": "a mapping",
     "model_attributes_type": "a mapping",
     "string_pattern_mismatch": "a name of letters, digits and underscores",
+}
+# By how pydantic's names of the problems begin: what to do about one that its value does not tell more of.
+STEPS = {
+    "greater_than": "raise it",
+    "less_than": "lower it",
+    "too_short": "add what is missing",
+    "too_long": "remove what is too much",
+    "finite_number": "write a number",
+    "int_type": "write a whole number",
+    "float_type": "write a number",
+    "bool_type": "write true or false, without quotes",
+    "string_type": "write a text, in quotes if it looks like a number",
+    "list_type": "write a list: [first, second]",
+    "dict_type": "write a mapping: {key: value}",
+    "model": "write a mapping: {key: value}",
 }
 
 
@@ -68,9 +83,11 @@ def parse(text: str, path: Path) -> Any:
         mark = error.problem_mark or error.context_mark
         line = f"{path} line {mark.line + 1}" if mark else str(path)
         problem = " ".join(str(error.problem or error.context).split())
-        raise LineupError(
-            line, problem, "YAML with each key once and spaces, no tabs", "mend this line"
-        ) from error
+        twice = re.match(r'found duplicate key "(.*?)"', problem)
+        if twice:
+            found, fix = f"key {twice[1]} stands twice", "remove or rename one of the two"
+            raise LineupError(line, found, "each key once", fix) from error
+        raise LineupError(line, problem, "YAML, indented by spaces, no tabs", "mend this line") from error
     except YAMLError as error:
         raise LineupError(str(path), " ".join(str(error).split()), "YAML 1.2", "mend the file") from error
 
@@ -170,7 +187,7 @@ def _schema_problem(detail: ErrorDetails, data: Any, path: Path) -> LineupError:
         word = detail["ctx"].get("tag", value)
         fix = nearest(word, names) if isinstance(word, str) else f"choose one of {', '.join(names)}"
         return LineupError(where, _shown(word), f"one of {', '.join(names)}", fix)
-    return LineupError(where, _shown(value), _expected(detail), _fix(kind, value))
+    return LineupError(where, _shown(value), _expected(detail), _fix(detail))
 
 
 def _expected(detail: ErrorDetails) -> str:
@@ -184,10 +201,40 @@ def _expected(detail: ErrorDetails) -> str:
     return EXPECTED.get(detail["type"], message.split(" after validation")[0])
 
 
-def _fix(kind: str, value: object) -> str:
+def _fix(detail: ErrorDetails) -> str:
+    """The plain step, where there is one."""
+    kind, value = detail["type"], detail["input"]
     if kind in ("float_type", "int_type") and isinstance(value, str):
         return "write a number without quotes"
+    if kind == "int_type" and isinstance(value, float) and value.is_integer():
+        return f"write {int(value)}"
+    if kind == "list_type" and isinstance(value, int | float):
+        return f"write [{_shown(value)}]"
+    if kind == "string_pattern_mismatch" and value:
+        return f"use _: {re.sub(r'[^A-Za-z0-9_]', '_', value)}"
+    if kind == "value_error":
+        return _fix_combination(str(detail["loc"][-1]), value)
+    return next((step for start, step in STEPS.items() if kind.startswith(start)), "correct it")
+
+
+def _fix_combination(key: str, value: Any) -> str:
+    """The plain step for a `value` of the right kind that the schema's own checks refuse at `key`."""
+    if key == "seeds":
+        return "list each seed once"
+    if key == "layers":
+        wrong = next((layer for layer in value if not LAYER.fullmatch(layer)), None)
+        return "move, add or remove one" if wrong is None else _name_layer(wrong)
     return "correct it"
+
+
+def _name_layer(word: str) -> str:
+    """Which layer `word` may mean: its letters, and its last number where that layer has one."""
+    letters = "".join(re.findall(r"[a-z]+", word.lower()))
+    for kind in get_close_matches(letters, ("conv", "dense", "pool", "dropout", "flatten", "gap"), n=1):
+        numbers = re.findall(r"\d+", word) if kind in ("conv", "dense") else []
+        layer = " ".join([kind, *numbers[-1:]])
+        return f"did you mean {layer}?" if LAYER.fullmatch(layer) else f"write it so: {kind} 32"
+    return "choose one of them"
 
 
 def _shown(value: object) -> str:
@@ -200,21 +247,21 @@ def _shown(value: object) -> str:
 
 
 def dotted(place: Place, data: Any) -> str:
-    """Return the key path of `place` in `data`, without the names of union members pydantic puts in."""
-    parts = []
+    """Return the key path of `place` in `data`, a place in a list as [0].
+
+    The names of union members, which pydantic puts in, are left out.
+    """
+    path = ""
     for number, part in enumerate(place):
         last = number == len(place) - 1
-        union = not isinstance(data, dict | list) or (
-            isinstance(data, dict) and part not in data and not last
-        )
-        if part == "[key]" or union:
-            continue
-        parts.append(str(part))
         inside = (isinstance(data, dict) and part in data) or (
             isinstance(data, list) and isinstance(part, int)
         )
+        if part == "[key]" or not (inside or (isinstance(data, dict) and last)):
+            continue
+        path += f"[{part}]" if isinstance(data, list) else f".{part}"
         data = data[part] if inside else None
-    return ".".join(parts)
+    return path.removeprefix(".")
 
 
 def _keys(place: Place) -> list[str]:
