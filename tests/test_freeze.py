@@ -67,6 +67,17 @@ def test_frozen_batch_norm_keeps_its_statistics() -> None:
     assert not torch.equal(model.state_dict()["net.0.1.running_mean"], before["net.0.1.running_mean"])
 
 
+@pytest.mark.parametrize(
+    ("trainable", "looked_up"), [("all", False), ("0.1", True), (0.5, True), ("head", True)]
+)
+def test_features_are_looked_up_where_the_first_layers_are_frozen(
+    trainable: str | float, looked_up: bool
+) -> None:
+    freezer = Freezer(make())
+    freezer.start({"trainable": trainable})
+    assert (freezer.memo is not None) is looked_up
+
+
 def test_a_phase_sets_dropout_and_the_next_one_has_the_networks_own_again() -> None:
     model = make()
     freezer = Freezer(model)

@@ -7,7 +7,8 @@ from torch import nn, optim
 
 from lineup.errors import LineupError
 from lineup.models import PixelModel
-from lineup.training.memo import NORMS, Memo
+from lineup.training.cut import NORMS
+from lineup.training.memo import Memo
 from lineup.training.names import find_head, find_layers, is_within
 
 
@@ -29,7 +30,7 @@ class Freezer:
             module.p = phase.get("dropout", rate)
         if self.memo:
             self.memo.close()
-        self.memo = Memo(self.model.net) if trains_only_head(self.model) else None
+        self.memo = Memo(self.model.net) if is_frozen_first(self.model) else None
 
     def spread_rates(self, optimizer: optim.Optimizer, phase: Mapping[str, Any]) -> None:
         """Let the first layer that is trained learn at the share `first_rate` of the last one's rate.
@@ -64,10 +65,11 @@ def set_trainable(model: PixelModel, trainable: str | float) -> None:
             parameter.requires_grad_(index >= first)
 
 
-def trains_only_head(model: PixelModel) -> bool:
-    """Whether gradients reach some of the head and nothing before it."""
-    trained = {parameter for parameter in model.parameters() if parameter.requires_grad}
-    return bool(trained) and trained <= set(find_head(model.net)[1].parameters())
+def is_frozen_first(model: PixelModel) -> bool:
+    """Whether gradients reach later layers, but not the first one."""
+    layers = find_layers(model.net).values()
+    trained = [any(each.requires_grad for each in layer.parameters(False)) for layer in layers]
+    return any(trained) and not trained[0]
 
 
 def spread(
