@@ -11,7 +11,7 @@ export PYTHONPATH := $(CURDIR)/src
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint types fresh check start readme screens bench bundle unbundle sweep repro review board
+.PHONY: help quickstart test lint types fresh check start readme screens bench bundle unbundle sweep repro keep review board
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z.]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{printf "make %-17s %s\n", $$1, $$2}'
@@ -73,6 +73,9 @@ sweep: $(READY)  ## list the declared grids, or run one: make sweep NAME=a7 JOBS
 
 repro: $(READY)  ## dvc repro with trainings side by side: make repro JOBS=2
 	@PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python -m jobs.run "$(or $(JOBS),2)"
+
+keep: $(READY)  ## record what a change in src/lineup/training does not reach: make keep [SINCE=HEAD]
+	@PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python tools/keep.py $(SINCE)
 
 # For review: CHECKS and REPORT are named in it, POST is the number of a pull request; the workflow sets them.
 review: $(READY)  ## what changed, and whether it is real: make review SINCE=main [PAGE=review.html]

@@ -78,9 +78,13 @@ class Pipeline:
 
     def stale(self) -> set[str]:
         """The stages that `dvc status` finds changed, those behind them left out."""
+        return set(self.status())
+
+    def status(self) -> dict[str, Any]:
+        """What `dvc status` says of each changed stage."""
         with self._open() as repo:
             found: dict[str, Any] = repo.status()
-        return set(found)
+        return found
 
     def stages(self) -> dict[str, PipelineStage]:
         """The stages of dvc.yaml by name, with params.yaml put in."""

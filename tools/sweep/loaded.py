@@ -6,7 +6,9 @@ relative to the working folder. The process that runs a sweep has loaded others 
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import lineup.data.pack
 import lineup.runtime  # noqa: F401  # with the module above: what stages/train.py itself imports
@@ -17,13 +19,23 @@ from lineup.training.seeds import load_modules
 
 def main() -> None:
     """Load what the trainings would, and print where it stands."""
-    for family, task, recipe in json.load(sys.stdin):
-        # As if there were initial weights, whether or not: one module too many is no harm.
-        load_modules(family, task, recipe, Path("weights"))
+    for training in json.load(sys.stdin):
+        load(*training)
+    print(json.dumps(list_files()))
+
+
+def load(family: str, task: str, recipe: Mapping[str, Any]) -> None:
+    """Load what a training of that kind does."""
+    # As if there were initial weights, whether or not: one module too many is no harm.
+    load_modules(family, task, recipe, Path("weights"))
+
+
+def list_files() -> list[str]:
+    """The files of all modules that are loaded and can change a result, relative to the working folder."""
     names = [name for name in sys.modules if name.startswith("lineup.") and not is_neutral(name)]
     files = [Path(file) for name in names if (file := sys.modules[name].__file__)]
     here = Path.cwd().resolve()
-    print(json.dumps(sorted(str(file.resolve().relative_to(here)) for file in files)))
+    return sorted(str(file.resolve().relative_to(here)) for file in files)
 
 
 if __name__ == "__main__":
