@@ -1,7 +1,6 @@
 """What DVC reruns after a change, and what it does not: a real pipeline, driven in temporary folders."""
 
 import csv
-import json
 import os
 import shutil
 import signal
@@ -9,10 +8,9 @@ import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pipeline import ROOT, TINY, Pipeline, list_stages
+from pipeline import TINY, Pipeline, list_stages
 
 from lineup.training.checkpoint import only_trainer
 
@@ -36,11 +34,6 @@ def evaluate(*runs: str) -> set[str]:
 def read_table(pipeline: Pipeline) -> dict[str, str]:
     with pipeline.path("metrics/comparison.csv").open(newline="") as file:
         return {row["run"]: row["status"] for row in csv.DictReader(file) if row["run"]}
-
-
-def read_record(pipeline: Pipeline) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads(pipeline.path("data/weights/handed.json").read_text())
-    return record
 
 
 def test_without_a_change_nothing_runs(pipeline: Pipeline) -> None:
@@ -111,19 +104,6 @@ def test_a_recipe_reaches_its_runs(pipeline: Pipeline) -> None:
 def test_a_new_run_reaches_itself_and_the_comparison(pipeline: Pipeline) -> None:
     pipeline.edit("params.yaml", "\nwaiting:", f"\n  new: {ENTRY}\nwaiting:")
     assert pipeline.stale() == {"validate", "train@new", "evaluate@new", "compare"}
-
-
-def test_a_waiting_run_is_started_by_the_commands_that_start_prints(pipeline: Pipeline) -> None:
-    assert read_table(pipeline)["tuned"] == "not run yet"
-    started = pipeline.call(sys.executable, str(ROOT / "tools/start.py"), "tuned")
-    sources, rest = (pipeline.call(*line.split()) for line in started.stdout.splitlines())
-    assert list_stages(sources.stdout) == ["validate", "weights@handed"], sources.stderr
-    assert list_stages(rest.stdout) == ["train@tuned", "evaluate@tuned", "compare"], rest.stderr
-    # It starts from what run dense has produced, so that a change there reaches it.
-    assert read_record(pipeline)["origin"] == {"run": "dense", "seed": 0}
-    dependencies = [dep.def_path for dep in pipeline.stages()["weights@handed"].deps]
-    assert "models/dense" in dependencies
-    assert read_table(pipeline) == {**dict.fromkeys([*RUNS, "tuned"], "measured"), "later": "not run yet"}
 
 
 def test_a_removed_run_leaves_the_comparison(pipeline: Pipeline) -> None:
