@@ -35,7 +35,7 @@ def main(since: str = "HEAD") -> None:
     with Repo() as repo, repo.lock:
         before = find_hash(repo, since)
         stale = {run: step for run, step in find_trainings(repo) if folder_of(step).changed_checksum()}
-        for run, files in list_code(stale).items():
+        for run, files in list_loaded(stale).items():
             known = folder_of(stale[run]).hash_info == before
             (kept if known and not changed & set(files) else reached).append(run)
         for run in kept:
@@ -72,7 +72,7 @@ def folder_of(step: PipelineStage) -> Dependency:
     return next(each for each in step.deps if each.def_path == FOLDER)
 
 
-def list_code(runs: Mapping[str, object]) -> dict[str, list[str]]:
+def list_loaded(runs: Mapping[str, object]) -> dict[str, list[str]]:
     """The files that the training of each run loads: each run in a process of its own."""
     params = load_params()
     trainings = {run: params.runs[run] for run in runs}

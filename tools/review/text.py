@@ -77,16 +77,8 @@ def format_change(change: Change) -> tuple[str, ...]:
     before, after = (format_figure(change.metric, value) for value in (change.before, change.after))
     difference = format_figure(change.metric, change.difference, "+")
     seeds = " → ".join(str(count) for count in dict.fromkeys(change.seeds))
-    return (
-        change.run,
-        name_metric(change.metric),
-        before,
-        after,
-        difference,
-        _span(change),
-        seeds,
-        _judge(change),
-    )
+    measured = (name_metric(change.metric), before, after, difference, _span(change))
+    return change.run, *measured, seeds, _judge(change)
 
 
 def format_drop(change: Change) -> tuple[str, str]:
