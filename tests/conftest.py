@@ -34,6 +34,19 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
     return pipeline
 
 
+@pytest.fixture(scope="session")
+def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A made-up project after compare, made once for all workers; not to be changed."""
+    from made_up import make_compared  # not before the threads are set: it imports torch
+
+    with shared_folder(tmp_path_factory, "compared") as folder:
+        project = folder / "compared"
+        if not project.exists():
+            project.mkdir()
+            make_compared(project)
+    return project
+
+
 @pytest.fixture
 def pipeline(finished: Pipeline, tmp_path: Path) -> Pipeline:
     """A copy of the finished pipeline, to be changed."""

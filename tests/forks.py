@@ -1,8 +1,9 @@
 """Forks in place of new processes: importing the libraries takes most of a small stage's time.
 
-In `environment()`, `python SCRIPT ...` and `dvc ...` are forks of one process that has the libraries loaded,
-and nothing of lineup. Forks have one hash seed, and go on when their caller is killed: tests of bits and of
-kills want new processes. `python forks.py NUMBER` serves the socket of that number until its stdin is closed.
+In `environment()`, `python SCRIPT`, `python -m MODULE`, `python -c CODE` and `dvc` are forks of one process
+that has the libraries loaded, and nothing of lineup. Forks have one hash seed, and go on when their caller is
+killed: tests of bits want another such process, tests of kills want new ones. `python forks.py NUMBER` serves
+the socket of that number until its stdin is closed.
 Linux alone can do it; elsewhere there are new processes only, and the tests take longer.
 """
 
@@ -32,7 +33,7 @@ LONGEST = 1 << 20  # bytes of a call: its words, folder and environment
 CALLER = """#!{python} -IS
 import json, os, socket, sys
 words = {before!r} + sys.argv[1:]
-if not (words and os.path.isfile(words[0])):
+if not (words and (words[0] in ("-c", "-m") or os.path.isfile(words[0]))):
     os.execv({python!r}, [{python!r}, *words])
 with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
     server.connect({address!r})
@@ -106,8 +107,11 @@ def take(caller: socket.socket) -> list[str]:
     os.chdir(here)
     os.environ.clear()
     os.environ.update(variables)
+    # What it starts by its own name for Python is a fork as well.
+    sys.executable = str(Path(variables[FOLDER]) / "python")
+    first = Path() if words[0].startswith("-") else Path(words[0]).parent
     sources = filter(None, variables.get("PYTHONPATH", "").split(os.pathsep))
-    sys.path[:1] = [str(Path(path).absolute()) for path in (Path(words[0]).parent, *sources)]
+    sys.path[:1] = [str(Path(path).absolute()) for path in (first, *sources)]
     return words
 
 
@@ -115,7 +119,15 @@ def run(words: list[str]) -> int:
     """The exit status that a process of these words would have."""
     sys.argv = words
     try:
-        runpy.run_path(words[0], run_name="__main__")
+        match words:
+            case ["-c", code, *rest]:
+                sys.argv = ["-c", *rest]
+                exec(code, {"__name__": "__main__"})
+            case ["-m", module, *rest]:
+                sys.argv = [module, *rest]
+                runpy.run_module(module, run_name="__main__", alter_sys=True)
+            case [script, *_]:
+                runpy.run_path(script, run_name="__main__")
     except SystemExit as end:
         if end.code is None or isinstance(end.code, int):
             return end.code or 0

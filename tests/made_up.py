@@ -6,6 +6,8 @@ import math
 import runpy
 import zlib
 from collections.abc import Mapping
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -157,19 +159,26 @@ def make_project(folder: Path) -> None:
         make_results(folder, run, seeds, val, latency)
 
 
-def compare(folder: Path, monkeypatch: pytest.MonkeyPatch) -> list[dict[str, str]]:
-    """Run the stage in `folder` and return the rows of metrics/comparison.csv."""
+def compare(folder: Path, monkeypatch: pytest.MonkeyPatch, *, drawn: bool = False) -> list[dict[str, str]]:
+    """Run the stage in `folder` and return the rows of metrics/comparison.csv.
+
+    The page and the pictures take most of the stage's time, and are made where a test looks at them.
+    """
     monkeypatch.chdir(folder)
-    runpy.run_path(str(ROOT / "stages/compare.py"))["main"]()
+    main = runpy.run_path(str(ROOT / "stages/compare.py"))["main"]
+    if not drawn:
+        monkeypatch.setitem(main.__globals__, "format_report", lambda *_: "")
+        monkeypatch.setitem(main.__globals__, "save_figure", lambda *_: None)
+    main()
     return read_csv(folder / "metrics/comparison.csv")
 
 
-def make_report(folder: Path) -> Path:
-    """Make a project in `folder`, compare its runs, and return the page."""
+def make_compared(folder: Path) -> None:
+    """A project after compare, with its page and pictures, and in the file `said` what that has printed."""
     make_project(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        compare(folder, patch)
-    return folder / "plots/report.html"
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as said:
+        compare(folder, patch, drawn=True)
+    (folder / "said").write_text(said.getvalue())
 
 
 def read_csv(path: Path) -> list[dict[str, str]]:

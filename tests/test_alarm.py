@@ -147,7 +147,7 @@ def test_compare_shows_the_alarm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     make_project(tmp_path)
     detail = json.loads((tmp_path / "metrics/detail/b1.json").read_text())
     put(tmp_path, "metrics/detail/b1.json", {**detail, "alarms": {"0": "100.0% of the answers are class 3"}})
-    rows = {row["run"]: row["alarm"] for row in compare(tmp_path, monkeypatch)}
+    rows = {row["run"]: row["alarm"] for row in compare(tmp_path, monkeypatch, drawn=True)}
     alarm = "seed 0: 100.0% of the answers are class 3"
     assert {run: found for run, found in rows.items() if found} == {"b1": alarm}
     for page in ("metrics/comparison.md", "plots/report.html"):

@@ -103,7 +103,7 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def test_a_run_measures_every_role(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    main("--models", "d3", "--rounds", "2", "--seconds", "0.02", "--write", "metrics/bench.json")
+    main("--models", "d3", "--rounds", "1", "--seconds", "0.02", "--write", "metrics/bench.json")
     report = json.loads((workplace / "metrics/bench.json").read_text())
     d3 = report["models"]["d3"]
     assert list(d3["images_per_second"]) == ["usual", "ours_fp32", "ours", "limit_fp32", "limit"]

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 from browser import Browser, Tab, browsing, find_browser, visiting
-from made_up import make_report
 
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 1, "mobile": True}
 OPEN_ALL = 'for (const each of document.querySelectorAll("details")) each.open = true'
@@ -16,8 +15,8 @@ INK = ("body", "p", "td", "th", "nav a", ".quiet", ".good", ".bad", "figure svg 
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_report(tmp_path_factory.mktemp("report"))
+def page(compared: Path) -> Path:
+    return compared / "plots/report.html"
 
 
 @pytest.fixture(scope="module")

@@ -65,9 +65,23 @@ def test_a_killed_caller_leaves_the_others_served(tmp_path: Path) -> None:
     assert call(tmp_path, "print('served')").stdout == "served\n"
 
 
-def test_what_is_no_script_is_a_new_process(tmp_path: Path) -> None:
+FORKED = "import sys; print('torch' in sys.modules, sys.argv[1:])"
+
+
+@pytest.mark.parametrize(
+    ("words", "forked"), [(["-c", FORKED], True), (["-m", "named"], True), (["-I", "-c", FORKED], False)]
+)
+def test_code_and_modules_are_forks_too_and_what_has_options_is_not(
+    tmp_path: Path, words: list[str], forked: bool
+) -> None:
+    (tmp_path / "named.py").write_text(FORKED)
     done = subprocess.run(
-        ["python", "-c", "import sys; print('torch' in sys.modules)"],
-        cwd=tmp_path, env=forks.environment(), capture_output=True, text=True, check=True,
+        ["python", *words, "word"], cwd=tmp_path, env=forks.environment(), capture_output=True, text=True,
+        check=False,
     )  # fmt: skip
-    assert done.stdout == "False\n"
+    assert (done.stdout, done.stderr) == (f"{forked} ['word']\n", "")
+
+
+def test_what_a_fork_starts_is_a_fork(tmp_path: Path) -> None:
+    script = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {FORKED!r}])"
+    assert call(tmp_path, script).stdout == "True []\n"

@@ -129,7 +129,7 @@ def test_what_needs_a_stage_that_was_not_run_is_not_run_either() -> None:
 
 def repro(pipeline: Pipeline, jobs: str = "2") -> subprocess.CompletedProcess[str]:
     path = os.pathsep.join([str(ROOT / "src"), str(ROOT / "tools")])
-    return pipeline.call("env", f"PYTHONPATH={path}", sys.executable, "-m", "jobs.run", jobs)
+    return pipeline.call("env", f"PYTHONPATH={path}", "python", "-m", "jobs.run", jobs)
 
 
 def read_lock(pipeline: Pipeline) -> dict[str, list[dict[str, str]]]:

@@ -161,12 +161,8 @@ def test_a_file_of_something_else_is_refused(data: Any, message: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def claimed(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, str]]:
-    folder = tmp_path_factory.mktemp("claims")
-    make_project(folder)
-    with pytest.MonkeyPatch.context() as patch:
-        compare(folder, patch)
-    return read_csv(folder / "metrics/reproductions.csv")
+def claimed(compared: Path) -> list[dict[str, str]]:
+    return read_csv(compared / "metrics/reproductions.csv")
 
 
 def test_every_figure_of_every_row_is_listed(claimed: list[dict[str, str]]) -> None:

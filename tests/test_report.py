@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import ROOT, compare, make_project, make_report
+from made_up import ROOT, compare, make_project
 
 from lineup.comparison.confusions import describe_worst, find_worst
 from lineup.comparison.report import CAPTIONS, compare_environments
@@ -40,9 +40,9 @@ class Reader(HTMLParser):
 
 
 @pytest.fixture(scope="module")
-def page(tmp_path_factory: pytest.TempPathFactory) -> Reader:
+def page(compared: Path) -> Reader:
     reader = Reader()
-    reader.feed(make_report(tmp_path_factory.mktemp("report")).read_text())
+    reader.feed((compared / "plots/report.html").read_text())
     return reader
 
 
@@ -109,7 +109,7 @@ def test_names_are_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     make_project(tmp_path)
     path = tmp_path / "plots/confusion/b1.csv"
     path.write_text(path.read_text().replace("airplane", "<b>airplane"))
-    compare(tmp_path, monkeypatch)
+    compare(tmp_path, monkeypatch, drawn=True)
     html = (tmp_path / "plots/report.html").read_text()
     assert "&lt;b&gt;airplane" in html
     assert "<b>airplane" not in html

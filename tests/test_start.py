@@ -1,10 +1,9 @@
 import json
-import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
+import forks
 import pytest
 from pipeline import ROOT, TINY, Pipeline
 
@@ -47,9 +46,9 @@ BLOCK = """  c:  # in block style
 def start(folder: Path, text: str, *names: str) -> subprocess.CompletedProcess[str]:
     (folder / "params.yaml").write_bytes(text.encode())
     return subprocess.run(
-        [sys.executable, ROOT / "tools/start.py", *names],
+        ["python", ROOT / "tools/start.py", *names],
         cwd=folder,
-        env={**os.environ, "COLUMNS": "80"},
+        env={**forks.environment(), "COLUMNS": "80"},
         capture_output=True,
         text=True,
         check=False,
