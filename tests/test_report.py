@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import ROOT, compare, make_project
+from made_up import ROOT, compare, declare, make_project
 
 from lineup.comparison.confusions import describe_worst, find_worst
 from lineup.comparison.report import CAPTIONS, compare_environments
@@ -103,6 +103,18 @@ def test_page_suits_phones_and_dark_rooms(page: Reader) -> None:
     assert {"viewport", "color-scheme"} <= names
     style = next(text for text in page.text if "prefers-color-scheme: dark" in text)
     assert "overflow-x: auto" in style
+
+
+def test_a_study_that_repeats_no_report_has_no_claims(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_project(tmp_path)
+    (tmp_path / "params.yaml").write_text(declare({"b1": (None, [0]), "cae": (None, [0])}, {}))
+    compare(tmp_path, monkeypatch, drawn=True)
+    html = (tmp_path / "plots/report.html").read_text()
+    assert "learning curves" in html.lower()
+    assert "claim" not in html.lower()
+    assert "the reports" not in html.lower()
 
 
 def test_names_are_escaped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -83,10 +83,9 @@ def _draw_bars(rows: Sequence[Row], quantity: str, label: str) -> tuple[Figure, 
     axes.invert_yaxis()
     axes.margins(y=0.02)
     axes.set_xlabel(name_metric(quantity))
-    marks = [
-        Line2D([], [], color=BAR, lw=7, label=label),
-        Line2D([], [], label="claimed by the report (test or validation)", ms=12, **MARK),
-    ]
+    marks = [Line2D([], [], color=BAR, lw=7, label=label)]
+    if any(_find_claim(row, quantity) for row in rows):
+        marks.append(Line2D([], [], label="claimed by the report (test or validation)", ms=12, **MARK))
     figure.legend(handles=marks, loc="outside upper center", ncols=2, fontsize=9)
     return figure, axes
 
