@@ -17,7 +17,7 @@ os.environ["OMP_NUM_THREADS"] = "1"
 
 def pytest_configure(config: pytest.Config) -> None:
     # Workers of pytest-xdist have it from their parent.
-    if sys.platform == "linux" and FOLDER not in os.environ:
+    if FOLDER not in os.environ:
         forks = ExitStack()
         forks.enter_context(serving())
         config.add_cleanup(forks.close)

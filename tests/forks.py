@@ -45,13 +45,16 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
 
 def environment() -> dict[str, str]:
     """The environment of calls that are to be forks, where there are any."""
-    folders = [os.environ[name] for name in (FOLDER, "PATH") if name in os.environ]
+    folders = [os.environ[name] for name in (FOLDER, "PATH") if os.environ.get(name)]
     return {**os.environ, "PATH": os.pathsep.join(folders)}
 
 
 @contextmanager
 def serving() -> Iterator[None]:
     """Make forks, for this process and those it starts. Nothing is imported before the first call."""
+    if sys.platform != "linux":
+        yield
+        return
     plain = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     with TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
         listener.bind(f"{folder}/socket")
