@@ -40,7 +40,7 @@ from sweep.results import (
 from sweep.search import Values, propose
 
 METRICS, PLOTS = Path("metrics/sweeps"), Path("plots/sweeps")
-POLL_SECONDS = 2.0
+POLL_SECONDS, SHARE = 2.0, 0.04  # between looks: two seconds, or more where they take more than 4 % of a core
 # A worker needs some seconds to appear; a queue that has had none for so many looks gets new ones.
 PATIENCE, STARTS = 5, 3
 
@@ -202,7 +202,7 @@ class Running:
 
     def _watch(self, jobs: int) -> None:
         """Show what happens until nothing of this sweep is queued or running; keep workers at work."""
-        looks, starts, known = PATIENCE, 0, self._results()
+        looks, starts, known, used = PATIENCE, 0, self._results(), time.process_time()
         while self._is_open(tasks := self._tasks()):
             for identity, task in tasks.items():
                 if task.status in queue.OPEN:
@@ -217,7 +217,8 @@ class Running:
                 queue.end_orphans()
                 queue.start_workers(self._fit(jobs))
                 looks, starts = 0, starts + 1
-            time.sleep(POLL_SECONDS)
+            before, used = used, time.process_time()
+            time.sleep(max(POLL_SECONDS, (used - before) / SHARE))
         results = self._write_new(known, tasks)
         for identity, task in tasks.items():
             self._show(
