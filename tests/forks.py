@@ -20,6 +20,7 @@ from contextlib import contextmanager, suppress
 from importlib import import_module
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from unittest.mock import patch
 
 LIBRARIES = (
     "dvc.cli", "dvc.commands.repro", "dvc.repo.reproduce", "dvc.stage.run", "matplotlib.backends.backend_agg",
@@ -45,7 +46,7 @@ with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as server:
 
 def environment() -> dict[str, str]:
     """The environment of calls that are to be forks, where there are any."""
-    folders = [os.environ[name] for name in (FOLDER, "PATH") if os.environ.get(name)]
+    folders = [os.environ[name] for name in (FOLDER, "PATH") if name in os.environ]
     return {**os.environ, "PATH": os.pathsep.join(folders)}
 
 
@@ -60,12 +61,12 @@ def serving() -> Iterator[None]:
         listener.bind(f"{folder}/socket")
         listener.listen(64)
         write_callers(Path(folder), f"{folder}/socket")
-        with subprocess.Popen(
+        server = subprocess.Popen(
             [sys.executable, __file__, str(listener.fileno())], env=plain, stdin=subprocess.PIPE,
             pass_fds=[listener.fileno()], start_new_session=True,
-        ):  # fmt: skip
-            # Leaving closes its stdin.
-            os.environ[FOLDER] = folder
+        )  # fmt: skip
+        # Leaving closes its stdin.
+        with server, patch.dict(os.environ, {FOLDER: folder}):
             yield
 
 

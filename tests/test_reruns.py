@@ -169,12 +169,9 @@ def test_wrong_parameters_stop_everything_in_one_line(pipeline: Pipeline) -> Non
     assert pipeline.repro() == []
 
 
-def test_two_fresh_workspaces_agree_to_the_byte(
-    finished: Pipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_two_fresh_workspaces_agree_to_the_byte(finished: Pipeline, tmp_path: Path) -> None:
     other = Pipeline(tmp_path / "elsewhere")
     other.lay_out(TINY)
-    monkeypatch.setenv(forks.FOLDER, "")  # so that it is as before after the test
     with forks.serving():  # another process, of another hash seed
         other.repro("evaluate@conv")
     for name in ("models/conv", "data/raw", "data/views"):
