@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from lineup.claims import read_claims, refuse_unknown_rows
-from lineup.config.params import check_architectures, load, nearest, refuse
+from lineup.config.params import check_architectures, load
+from lineup.config.problems import nearest, refuse
 from lineup.config.schema import Family, Params, Recipe, Run
 from lineup.console import stage
 from lineup.errors import LineupError

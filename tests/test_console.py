@@ -13,7 +13,7 @@ from lineup.console import Progress
 HEAD = """
 import signal, sys, time
 from lineup.console import Stopped, stage, uninterrupted
-from lineup.config.params import ParamsError
+from lineup.config.problems import ParamsError
 from lineup.errors import LineupError
 """
 

@@ -8,7 +8,8 @@ import pytest
 from ruamel.yaml import YAML
 
 from lineup.config import schema
-from lineup.config.params import ParamsError, check, check_architectures, load, parse
+from lineup.config.params import check, check_architectures, load, parse
+from lineup.config.problems import ParamsError
 from lineup.errors import LineupError
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
-from lineup.config.params import nearest
+from lineup.config.problems import nearest
 from lineup.console import stage
 from lineup.errors import LineupError
 from lineup.files import write_text

@@ -10,7 +10,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
-from lineup.config.params import check, check_architectures, nearest, parse, read
+from lineup.config.params import check, check_architectures, parse, read
+from lineup.config.problems import nearest
 from lineup.console import stage
 from lineup.errors import LineupError
 from lineup.files import write_text

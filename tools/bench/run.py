@@ -15,7 +15,8 @@ from bench.roles import PEAK_FLOPS, PEAKS, ROLES
 from bench.rounds import Spread, measure, summarise
 from bench.tables import show
 from lineup import runtime
-from lineup.config.params import load, nearest
+from lineup.config.params import load
+from lineup.config.problems import nearest
 from lineup.config.schema import Family, Params
 from lineup.console import stage
 from lineup.environment import describe_environment

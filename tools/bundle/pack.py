@@ -26,7 +26,8 @@ from bundle.parts import MEGABYTE, Content, list_files, write_parts
 from bundle.wheels import HELD, choose_wheels, download_wheels, read_requirements
 from bundle.work import REMOTE, STATE
 from jobs.order import Graph, name_kind
-from lineup.config.params import nearest, parse, read
+from lineup.config.params import parse, read
+from lineup.config.problems import nearest
 from lineup.console import stage
 from lineup.errors import LineupError
 from lineup.files import write_atomic

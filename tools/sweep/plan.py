@@ -19,7 +19,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from lineup.config.params import ParamsError, check, nearest, parse, read
+from lineup.config.params import check, parse, read
+from lineup.config.problems import ParamsError, nearest
 from lineup.config.schema import Entry, Name
 from lineup.errors import LineupError
 
