@@ -10,11 +10,13 @@ from pathlib import Path
 from lineup.claims import read_claims, refuse_unknown_rows
 from lineup.config.params import check_architectures, load
 from lineup.config.problems import nearest, refuse
-from lineup.config.schema import Family, Params, Recipe, Run
+from lineup.config.schema import Family, FileWeights, Params, Recipe, Run, TimmWeights, Weights
 from lineup.console import stage
+from lineup.data.view import Statistics
 from lineup.errors import LineupError
 from lineup.files import write_text
 from lineup.models import PixelModel
+from lineup.normalisation import refuse_other_normalisation
 from lineup.training.freeze import set_trainable
 from lineup.training.names import find_layers
 from lineup.trial import try_out
@@ -23,12 +25,12 @@ Network = tuple[Family, str, str, int]  # family, model, and the colour and size
 
 
 def main() -> None:
-    """Check every entry, the names of timm's models, the rows of reports, and that each network works."""
+    """Check every entry, the names timm knows, the rows of reports, each network, and what weights want."""
     params = load()
     check_architectures(params)
     rows = {name: run.row for name, run in [*params.runs.items(), *params.waiting.items()]}
     refuse_unknown_rows(rows, read_claims(Path("claims.csv")))
-    refuse(find_problems(params))
+    refuse([*find_problems(params), *find_weights_problems(params)])
     write_text(Path("data/params.valid"), "params.yaml is valid\n")
 
 
@@ -86,6 +88,42 @@ def find_layer_problem(
             names |= {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
         fix = nearest(str(trainable), names)
         yield LineupError(where, f"no layer {trainable!r} in {place}", error.expected, fix)
+
+
+def find_weights_problems(params: Params) -> Iterator[LineupError]:
+    """Weights that timm does not have, and views that normalise otherwise than the weights of a run want."""
+    for section in ("weights", "waiting_weights"):
+        for name, weights in getattr(params, section).items():
+            where = f"params.yaml: {section}.{name}"
+            try:
+                wanted = find_wanted(weights)
+            except LineupError as error:
+                yield LineupError(where, error.found, error.expected, error.fix)
+                continue
+            if wanted:
+                yield from find_misfits(params, name, wanted)
+
+
+def find_wanted(weights: Weights) -> Statistics | None:
+    """Mean and std of the images that weights were trained on; None for those that name no such thing."""
+    if isinstance(weights, TimmWeights):
+        # timm loads slowly.
+        from lineup.weights.timm import find_statistics
+
+        return find_statistics(weights.model)
+    return (tuple(weights.mean), tuple(weights.std)) if isinstance(weights, FileWeights) else None
+
+
+def find_misfits(params: Params, weights: str, wanted: Statistics) -> Iterator[LineupError]:
+    """Compare with each view, once, of the runs that start from `weights`."""
+    users = {name: run for name, run in {**params.runs, **params.waiting}.items() if run.weights == weights}
+    for view in dict.fromkeys(run.view for run in users.values()):
+        names = name_runs(name for name, run in users.items() if run.view == view)
+        where, entry = f"params.yaml: views.{view} ({names}, weights {weights})", params.views[view]
+        try:
+            refuse_other_normalisation(where, wanted, color=entry.color, normalize=entry.normalize)
+        except LineupError as error:
+            yield error
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ MODULES = sorted((SRC / "lineup").rglob("*.py"))
 FLOORS = (
     {"comparison", "judges"},
     {"evaluation", "training", "sources", "weights"},
-    {"tasks", "inference", "precision", "trial"},
+    {"tasks", "inference", "normalisation", "precision", "trial"},
     {"duplicates", "models"},
     {"data"},
     {"claims", "config", "environment", "pictures", "runtime"},

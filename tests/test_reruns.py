@@ -62,7 +62,7 @@ CODE = {
     "src/lineup/models/cnn.py": {"validate"} | train("conv") | evaluate("conv"),
     "src/lineup/models/timm.py": {"validate"},
     "src/lineup/trial.py": {"validate"},
-    "src/lineup/data/view.py": {"preprocess@digits", "duplicates@digits"},
+    "src/lineup/data/view.py": {"validate", "preprocess@digits", "duplicates@digits"},
     "src/lineup/console.py": set(),
     "src/lineup/config/params.py": {"validate"},
 }

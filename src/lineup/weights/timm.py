@@ -31,9 +31,16 @@ def fetch(*, needs: str, model: str, revision: str) -> Initial:
     path = _find(model, repository, revision)
     tensors = read_tensors(path, f"remove it, then fetch {FILE} of {repository} again")
     origin: dict[str, str | int] = {"repository": repository, "revision": _name_revision(path, revision)}
-    mean, std = (tuple(BYTE * value for value in config[key]) for key in ("mean", "std"))
+    mean, std = find_statistics(model)
     record = Record("timm", config["architecture"], mean, std, config["license"] or "not stated", origin)
     return Initial(_convert(model, tensors, path), record)
+
+
+def find_statistics(model: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and std, on the scale 0 to 255, that images were normalised with. Raises LineupError."""
+    config = _configure(model)
+    mean, std = (tuple(BYTE * value for value in config[key]) for key in ("mean", "std"))
+    return mean, std
 
 
 def _configure(model: str) -> dict[str, Any]:

@@ -1,0 +1,110 @@
+"""Views that normalise otherwise than the weights of their runs want are refused before anything runs."""
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ruamel.yaml import YAML
+
+from lineup.config.params import check, load
+from lineup.errors import LineupError
+from lineup.normalisation import refuse_other_normalisation
+
+ROOT = Path(__file__).parents[1]
+FIND = runpy.run_path(str(ROOT / "stages/validate.py"))["find_weights_problems"]
+IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
+HALF, NOTHING = ((127.5,) * 3, (127.5,) * 3), ((0.0,) * 3, (255.0,) * 3)
+# Of images that nobody has: only a view's own statistics could come out so.
+OTHER = ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
+GRAY = ((0.0,), (255.0,))
+TIMM = {"source": "timm", "needs": "data/params.valid", "revision": "main"}
+FILE = {"source": "file", "needs": "mine.safetensors", "architecture": "a", "licence": "MIT"}
+
+
+@pytest.mark.parametrize(
+    ("color", "normalize", "wanted"),
+    [
+        ("rgb", "imagenet", IMAGENET),
+        ("rgb", "symmetric", HALF),
+        ("rgb", "unit", NOTHING),
+        ("gray", "unit", GRAY),
+        ("rgb", "channel", OTHER),
+        ("rgb", "imagenet", ((123.7, 116.3, 103.5), (58.4, 57.1, 57.4))),
+    ],
+)
+def test_a_view_that_weights_want_passes(color: Any, normalize: Any, wanted: Any) -> None:
+    refuse_other_normalisation("here", wanted, color=color, normalize=normalize)
+
+
+@pytest.mark.parametrize(
+    ("color", "normalize", "wanted"),
+    [
+        ("rgb", "unit", IMAGENET),
+        ("rgb", "imagenet", HALF),
+        ("rgb", "symmetric", NOTHING),
+        ("rgb", "unit", ((0.0,) * 3, (1.0,) * 3)),
+        ("rgb", "unit", GRAY),
+        ("gray", "channel", OTHER),
+        ("gray", "unit", NOTHING),
+    ],
+)
+def test_any_other_is_refused(color: Any, normalize: Any, wanted: Any) -> None:
+    with pytest.raises(LineupError, match=rf"^here: normalize {normalize} of {color} images; expected mean "):
+        refuse_other_normalisation("here", wanted, color=color, normalize=normalize)
+
+
+def find(weights: dict[str, Any], views: dict[str, dict[str, Any]], **runs: tuple[str, str]) -> list[str]:
+    """The problems of `runs` {name: (view, weights)}; views say what they change."""
+    data: dict[str, Any] = YAML(typ="safe").load(ROOT / "quickstart/params.yaml")
+    view, run = next(iter(data["views"].values())), next(iter(data["runs"].values()))
+    data["views"] |= {name: {**view, "color": "rgb", **changes} for name, changes in views.items()}
+    data["weights"] |= weights
+    data["runs"] = {name: {**run, "view": seen, "weights": first} for name, (seen, first) in runs.items()}
+    data["waiting"] = {}
+    return [str(error) for error in FIND(check(data, Path("params.yaml")))]
+
+
+def test_each_view_is_compared_with_what_timm_records_of_its_weights() -> None:
+    weights = {
+        "resnet": {**TIMM, "model": "resnet18.tv_in1k"},
+        "inception": {**TIMM, "model": "inception_v3.tf_in1k"},
+    }
+    views = {name: {"normalize": name} for name in ("unit", "symmetric", "imagenet", "channel")}
+    runs = {
+        "a": ("imagenet", "resnet"),
+        "b": ("symmetric", "inception"),
+        "c": ("channel", "inception"),
+        "d": ("unit", "random"),
+    }
+    assert find(weights, views, **runs) == []
+    wrong = {"e": ("unit", "resnet"), "f": ("unit", "resnet"), "g": ("imagenet", "inception")}
+    assert find(weights, views, **runs, **wrong) == [
+        "params.yaml: views.unit (run e and 1 more, weights resnet): normalize unit of rgb images; expected "
+        "mean 123.7 116.3 103.5 and std 58.4 57.12 57.38, which the weights were trained with; "
+        "fix: give the run another view, or other weights",
+        "params.yaml: views.imagenet (run g, weights inception): normalize imagenet of rgb images; expected "
+        "mean 127.5 127.5 127.5 and std 127.5 127.5 127.5, which the weights were trained with; "
+        "fix: give the run another view, or other weights",
+    ]
+
+
+def test_what_is_told_of_a_file_counts() -> None:
+    weights = {"mine": {**FILE, "mean": [0.0], "std": [255.0]}}
+    views = {"gray": {"color": "gray", "normalize": "unit"}, "rgb": {"normalize": "unit"}}
+    (problem,) = find(weights, views, right=("gray", "mine"), wrong=("rgb", "mine"))
+    assert problem.startswith(
+        "params.yaml: views.rgb (run wrong, weights mine): normalize unit of rgb images"
+    )
+
+
+def test_weights_that_timm_does_not_have_are_named_even_where_no_run_uses_them() -> None:
+    (problem,) = find({"mine": {**TIMM, "model": "resnet18.mine"}}, {})
+    assert problem.startswith(
+        "params.yaml: weights.mine: unknown model 'resnet18.mine'; expected weights tha"
+    )
+
+
+@pytest.mark.parametrize("name", ["params.yaml", "quickstart/params.yaml", "tests/tiny.yaml"])
+def test_the_parameters_of_the_repository_pass(name: str) -> None:
+    assert not list(FIND(load(ROOT / name)))
