@@ -1,0 +1,142 @@
+"""Searches: points that are chosen one after another."""
+
+import csv
+import math
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+from swept import MACHINE, PARAMS, SWEEPS
+
+from lineup.errors import LineupError
+from sweep.plan import Point, Search, Sweep, load_sweeps, place
+from sweep.results import FINISHED, Result, Row
+from sweep.run import run_search
+from sweep.search import Values, propose
+
+
+def search(**changes: Any) -> Search:
+    space = {
+        "recipes.short.lr": {"low": 0.001, "high": 0.1, "log": True},
+        "recipes.short.batch_size": {"low": 8, "high": 64, "log": False},
+        "runs.dense.seeds": [[0], [0, 1]],
+    }
+    made = {"run": "dense", "best": "highest val_accuracy", "points": 40, "space": space}
+    return Search.model_validate({**made, **changes})
+
+
+def try_all(wanted: Search) -> list[tuple[Values, float]]:
+    """Search by a figure that is best at a rate of 0.01 and two seeds."""
+    told: list[tuple[Values, float]] = []
+    while chosen := propose(wanted, told):
+        for values in chosen:
+            rate, seeds = values["recipes.short.lr"], values["runs.dense.seeds"]
+            assert isinstance(rate, float)
+            told.append((values, (seeds == [0, 1]) - abs(math.log10(rate) + 2)))
+    return told
+
+
+def test_a_search_stays_in_its_space_comes_near_the_best_and_can_be_repeated() -> None:
+    told = try_all(search())
+    assert len(told) == 40
+    for values, _ in told:
+        rate, size = values["recipes.short.lr"], values["recipes.short.batch_size"]
+        assert isinstance(rate, float)
+        assert 0.001 <= rate <= 0.1
+        assert rate == float(f"{rate:.3g}")
+        assert size in range(8, 65)
+    figures = [figure for _, figure in told]
+    assert max(figures) > 0.95
+    assert np.mean(figures[20:]) > np.mean(figures[:10]) + 0.2, "what was found must guide what is tried"
+    assert try_all(search()) == told
+
+
+def test_the_lowest_figure_is_looked_for_where_it_is_the_best() -> None:
+    one = [({"recipes.short.lr": rate}, rate) for rate in (0.002, 0.09, 0.05, 0.04)] * 3
+    space = {"recipes.short.lr": {"low": 0.001, "high": 0.1, "log": True}}
+    chosen = [
+        np.mean([values["recipes.short.lr"] for values in propose(search(best=best, space=space), one)])
+        for best in ("lowest val_loss", "highest val_accuracy")
+    ]
+    assert chosen[0] < chosen[1]
+
+
+def test_the_points_of_a_search_are_a_sweep_of_what_was_tried() -> None:
+    combinations: list[Values] = [
+        {"recipes.short.lr": rate, "recipes.short.batch_size": 8, "runs.dense.seeds": [0]}
+        for rate in (0.05, 0.002, 0.05)
+    ]
+    points = place("sweeps.yaml: searches.s", "space", "dense", combinations, PARAMS)
+    assert [point.params["recipes"]["short"]["lr"] for point in points] == [0.05, 0.002, 0.05]
+    assert search().list_tried(points).grid == {
+        "recipes.short.lr": [0.002, 0.05], "recipes.short.batch_size": [8], "runs.dense.seeds": [[0]],
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("low: 0.001", "low: 0.1"), ("low: 0.001", "low: -1.0"), ("high: 0.1, ", "")]
+)
+def test_a_wrong_space_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    assert old in SWEEPS
+    (tmp_path / "sweeps.yaml").write_text(SWEEPS.replace(old, new))
+    with pytest.raises(LineupError, match=r"sweeps\.yaml: searches\.chosen\.space\.recipes\.short\.lr"):
+        load_sweeps(tmp_path / "sweeps.yaml")
+
+
+class Quick:
+    """In place of DVC's queue: a point gives less the higher its rate, and those listed in `failing` fail."""
+
+    rounds: ClassVar[list[int]] = []
+    failing: ClassVar[set[int]] = set()
+
+    def __init__(self, name: str, sweep: Sweep, points: list[Point]) -> None:
+        self.points = points
+
+    def finish(self, jobs: int) -> list[Row]:
+        self.rounds.append(len(self.points))
+        return [self._row(point) for point in self.points]
+
+    def _row(self, point: Point) -> Row:
+        rate = float(str(point.values["recipes.short.lr"]))
+        if point.number in self.failing:
+            return Row(point, str(rate), "failed", f"s-{point.number}", None)
+        return Row(point, str(rate), FINISHED, f"s-{point.number}", Result("s", 1 - rate, rate, MACHINE))
+
+
+@pytest.fixture
+def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Quick]:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(Quick, "rounds", [])
+    monkeypatch.setattr("sweep.run.Running", Quick)
+    monkeypatch.setattr("sweep.run.list_experiments", dict)
+    return Quick
+
+
+def test_a_search_goes_round_by_round(quick: type[Quick]) -> None:
+    run_search("s", search(points=6), PARAMS, 2)
+    assert quick.rounds == [4, 6]
+    rows = list(csv.DictReader(Path("metrics/sweeps/s.csv").read_text().splitlines()))
+    assert [row["experiment"] for row in rows] == [f"s-{number}" for number in range(1, 7)]
+    best = min(rows, key=lambda row: float(row["recipes.short.lr"]))
+    assert [row["best"] for row in rows] == ["yes" if row is best else "" for row in rows]
+
+
+def test_rounds_whose_results_are_known_leave_the_table_of_later_ones(
+    quick: type[Quick], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[int] = []
+    monkeypatch.setattr("sweep.run.write", lambda name, sweep, rows: written.append(len(rows)))
+    run_search("s", search(points=10), PARAMS, 1)
+    assert quick.rounds == [4, 8, 10]
+    assert written == [10], "a clone reads its results from that table"
+
+
+def test_a_search_does_not_go_on_from_a_round_with_a_failed_point(
+    quick: type[Quick], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quick, "failing", {2})
+    with pytest.raises(LineupError, match="1 of 4 points failed"):
+        run_search("s", search(points=6), PARAMS, 1)
+    assert quick.rounds == [4]
+    assert "failed" in Path("metrics/sweeps/s.csv").read_text()
