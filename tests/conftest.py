@@ -48,6 +48,15 @@ def compared(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
+def comparable(tmp_path: Path) -> Path:
+    """A made-up project in which every stage before compare has run, to be changed."""
+    from made_up import make_project
+
+    make_project(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
 def pipeline(finished: Pipeline, tmp_path: Path) -> Pipeline:
     """A copy of the finished pipeline, to be changed."""
     shutil.copytree(finished.folder, tmp_path / "copy")

@@ -1,0 +1,130 @@
+"""Pictures of the comparison, and how figures are written in it."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.text import Annotation
+from PIL import Image
+
+from lineup.comparison.classification import format_accuracy
+from lineup.comparison.figures import (
+    format_count,
+    format_differences,
+    format_figure,
+    is_smaller_better,
+    name_metric,
+)
+from lineup.comparison.pictures import draw_accuracy, draw_cost, draw_gap, draw_size, find_front
+from lineup.comparison.table import COLUMNS, group_measured
+from lineup.comparison.task import Row
+from lineup.comparison.texts import format_claimed
+from lineup.pictures import save_figure
+
+
+def point(run: str, latency: float, accuracy: float) -> dict[str, Any]:
+    entry: dict[str, Any] = {**dict.fromkeys(COLUMNS), "run": run, "row": ""}
+    low, high = accuracy - 0.01, accuracy + 0.01
+    cost = {"latency_ms": latency, "parameters": 1000 * latency}
+    figures = {"test_accuracy": accuracy, "val_accuracy": accuracy, "train_accuracy": high, "gap": 0.01}
+    return entry | cost | figures | {"test_low": low, "test_high": high}
+
+
+def test_front_holds_what_nothing_beats_in_both() -> None:
+    rows = [
+        point("a", 1, 0.7),
+        point("b", 2, 0.6),
+        point("c", 2, 0.8),
+        point("d", 3, 0.8),
+        point("e", 9, 0.9),
+        point("as e", 9, 0.9),
+    ]
+    assert [row["run"] for row in find_front(rows, "latency_ms")] == ["a", "c", "e", "as e"]
+
+
+def test_an_accuracy_has_the_longer_side_of_its_interval() -> None:
+    assert format_accuracy({"test_accuracy": 0.98, "test_low": 0.96, "test_high": 0.99}) == "0.9800 ±0.0200"
+    assert format_accuracy({"test_accuracy": 0.02, "test_low": 0.01, "test_high": 0.04}) == "0.0200 ±0.0200"
+
+
+@pytest.mark.parametrize("draw", [draw_cost, draw_size])
+def test_labels_of_crowded_runs_do_not_overlap(draw: Callable[[Sequence[Row]], Figure]) -> None:
+    rows = [point(f"model_number_{i}", 1 + 0.01 * i, 0.7 + 0.001 * i) for i in range(6)]
+    figure = draw([*rows, point("far", 20, 0.9)])
+    boxes = label_boxes(figure)
+    assert len(boxes) == 7
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
+def test_gaps_stand_widest_first() -> None:
+    rows = [point("narrow", 1, 0.8), point("wide", 1, 0.7) | {"train_accuracy": 0.9, "gap": 0.2}]
+    (axes,) = draw_gap(rows).axes
+    assert [label.get_text() for label in axes.get_yticklabels()] == ["wide", "narrow"]
+
+
+def test_labels_name_what_a_run_starts_from() -> None:
+    rows = [point("plain", 1, 0.8), point("tuned", 1, 0.7) | {"row": "A1", "origin": "cifar100"}]
+    (axes,) = draw_accuracy(rows).axes
+    assert {label.get_text() for label in axes.get_yticklabels()} == {"plain", "tuned from cifar100 (A1)"}
+
+
+def label_boxes(figure: Figure) -> list[Any]:
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+    notes = [child for child in figure.axes[0].get_children() if isinstance(child, Annotation)]
+    return [super(Annotation, note).get_window_extent() for note in notes]
+
+
+def test_pictures_of_no_run_and_of_one_are_drawn(tmp_path: Path) -> None:
+    for name, table in {"none": [], "one": [point("a", 1, 1.0)]}.items():
+        for draw in (draw_accuracy, draw_cost, draw_size, draw_gap):
+            save_figure(draw(table), tmp_path / f"{name}.png")
+            with Image.open(tmp_path / f"{name}.png") as picture:
+                picture.load()
+
+
+@pytest.mark.parametrize(("split", "text"), [("test", "622282 (test)"), ("", "622282")])
+def test_a_claim_names_its_images_if_it_has_any(split: str, text: str) -> None:
+    assert format_claimed({"metric": "parameters", "claimed": 622_282.0, "split": split}) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [(12, "12"), (622_282, "622K"), (999_990, "1M"), (11_173_962, "11.2M"), (1.3e9, "1.3G")],
+)
+def test_counts_are_short(number: float, text: str) -> None:
+    assert format_count(number) == text
+
+
+@pytest.mark.parametrize(
+    ("metric", "text", "name", "smaller"),
+    [
+        ("test_accuracy", "+0.1235", "test accuracy", False),
+        ("val_loss", "+0.1235", "validation loss", True),
+        ("test_mse", "+0.123457", "test MSE", True),
+        ("test_psnr", "+0.12", "test PSNR", False),
+        ("latency_ms", "+0.123", "latency ms", True),
+    ],
+)
+def test_figures_have_the_digits_and_the_direction_of_their_metric(
+    metric: str, text: str, name: str, smaller: bool
+) -> None:
+    assert format_figure(metric, 0.1234567, "+") == text
+    assert name_metric(metric) == name
+    assert is_smaller_better(metric) is smaller
+
+
+def test_accuracies_differ_by_points() -> None:
+    assert format_differences("test_accuracy", -0.0283, 0.0409) == "-2.83 to +4.09 points"
+    assert format_differences("test_mse", 0.0001, sign="") == "0.000100"
+
+
+def test_runs_on_other_images_stand_apart_the_most_tried_dataset_first() -> None:
+    row = {"status": "measured", "task": "classification"}
+    found = [("a", "rare", 0.9), ("b", "usual", 0.5), ("c", "usual", 0.6)]
+    rows = [{**row, "run": run, "dataset": dataset, "val_accuracy": val} for run, dataset, val in found]
+    groups = [(group.title, [row["run"] for row in group.rows]) for group in group_measured(rows)]
+    assert groups == [("Classification: usual", ["c", "b"]), ("Classification: rare", ["a"])]
+    assert [group.title for group in group_measured(rows[1:])] == ["Classification"]
