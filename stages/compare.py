@@ -16,7 +16,8 @@ from lineup.comparison import reproductions, significance
 from lineup.comparison.curves import average_curves, format_curves
 from lineup.comparison.duplicates import read_shared, score_unique
 from lineup.comparison.entry import Entry
-from lineup.comparison.pictures import draw_accuracy, draw_cost
+from lineup.comparison.pictures.bars import draw_accuracy
+from lineup.comparison.pictures.cost import draw_cost
 from lineup.comparison.protocols import resolve_protocols
 from lineup.comparison.report import format_report
 from lineup.comparison.results import read_pictures, read_results

@@ -18,7 +18,8 @@ from lineup.comparison.figures import (
     is_smaller_better,
     name_metric,
 )
-from lineup.comparison.pictures import draw_accuracy, draw_cost, draw_gap, draw_size, find_front
+from lineup.comparison.pictures.bars import draw_accuracy, draw_gap
+from lineup.comparison.pictures.cost import draw_cost, draw_size, find_front
 from lineup.comparison.table import COLUMNS, group_measured
 from lineup.comparison.task import Row
 from lineup.comparison.texts import format_claimed

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 from pydantic import JsonValue
 
-from lineup.comparison.pictures import INK, STYLE
+from lineup.comparison.pictures.style import INK, STYLE
 from lineup.pictures import new_figure
 from sweep.plan import Sweep
 from sweep.results import Row, choose, shorten

@@ -2,7 +2,8 @@
 
 from functools import partial
 
-from lineup.comparison.pictures import draw_accuracy, draw_cost, draw_gap, draw_size, find_front
+from lineup.comparison.pictures.bars import draw_accuracy, draw_gap
+from lineup.comparison.pictures.cost import draw_cost, draw_size, find_front
 from lineup.comparison.task import (
     COST,
     FULL_COST,

@@ -1,7 +1,7 @@
 """Reconstruction as the comparison shows it: compared by mean squared error, pixels from 0 to 1."""
 
 from lineup.comparison.figures import format_figure
-from lineup.comparison.pictures import draw_error
+from lineup.comparison.pictures.bars import draw_error
 from lineup.comparison.task import COST, FULL_COST, NAME, RANK, Column, Task, figure, interval, spread, text
 
 TASK = Task(

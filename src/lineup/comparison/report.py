@@ -14,7 +14,8 @@ from PIL import Image
 from lineup.comparison.confusions import find_worst
 from lineup.comparison.curves import average_curves
 from lineup.comparison.figures import format_differences, name_metric
-from lineup.comparison.pictures import draw_overlay, draw_run, format_svg
+from lineup.comparison.pictures.curves import draw_overlay, draw_run
+from lineup.comparison.pictures.svg import format_svg
 from lineup.comparison.reproductions import select_headlines
 from lineup.comparison.results import Result
 from lineup.comparison.significance import Contest, list_pairs
