@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from ask_git import ask_git, read_git
 from lineup.config.params import parse
 from lineup.errors import LineupError
 from lineup.evaluation.outcomes import Outcomes, read_outcomes
@@ -62,10 +63,10 @@ def read_here(name: str) -> bytes | None:
 def read_at(revision: str) -> Read:
     """How to read a file of the commit `revision`."""
     # Asked once which files there are: git's exit status does not tell a missing file from a failure.
-    names = set(git("ls-tree", "-r", "-z", "--name-only", "--full-tree", revision).split("\0"))
+    names = set(ask_git("ls-tree", "-r", "-z", "--name-only", "--full-tree", revision).split("\0"))
 
     def read(name: str) -> bytes | None:
-        return _call("git", "show", f"{revision}:{name}") if name in names else None
+        return read_git("show", f"{revision}:{name}") if name in names else None
 
     return read
 
@@ -73,25 +74,17 @@ def read_at(revision: str) -> Read:
 def find_base(revision: str) -> str:
     """The last commit that `revision` and the work here have in common: what came there since is not ours."""
     try:
-        return git("merge-base", "--", revision, "HEAD").strip()
+        return ask_git("merge-base", "--", revision, "HEAD").strip()
     except LineupError as error:
         fix = "name a branch, tag or commit; after a shallow clone: git fetch --unshallow"
         raise LineupError(f"SINCE={revision}", "no common commit", "a revision of git", fix) from error
 
 
-def git(*words: str) -> str:
-    """What git prints. Raises LineupError when it fails."""
-    return _call("git", *words).decode()
-
-
 def diff(kind: str, base: str) -> str:
     """DVC's table (Markdown) of the changes of `kind`, metrics or params, since the commit `base`."""
-    return _call(sys.executable, "-m", "dvc", kind, "diff", base, "--md").decode().strip()
-
-
-def _call(*words: str) -> bytes:
-    done = subprocess.run(words, capture_output=True, check=False)
+    words = [sys.executable, "-m", "dvc", kind, "diff", base, "--md"]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = " ".join(done.stderr.decode(errors="replace").split()) or f"exit status {done.returncode}"
-        raise LineupError(" ".join(words[:3]), said, "success", "run it by hand to see more")
-    return done.stdout
+        said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"
+        raise LineupError(f"dvc {kind} diff {base}", said, "success", "run it by hand to see more")
+    return done.stdout.strip()

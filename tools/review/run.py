@@ -13,12 +13,13 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from ask_git import ask_git
 from lineup.console import stage
 from lineup.errors import LineupError
 from lineup.files import write_text
 from review.comment import PullRequest
 from review.page import insert_review
-from review.revisions import diff, find_base, git, read_at, read_here, read_runs
+from review.revisions import diff, find_base, read_at, read_here, read_runs
 from review.significance import Change, compare
 from review.text import MARK, format_drop, format_review
 
@@ -45,7 +46,7 @@ def main(*words: str) -> None:
     before = read_runs(read_at(base), f"SINCE={asked.since}")
     comparison = compare(before, read_runs(read_here, "the working tree"))
     diffs = {f"dvc {kind} diff {base[:12]}": diff(kind, base[:12]) for kind in KINDS}
-    since = f"`{base[:12]}` ({git('log', '-1', '--format=%cs', base).strip()})"
+    since = f"`{base[:12]}` ({ask_git('log', '-1', '--format=%cs', base).strip()})"
     review = partial(format_review, comparison, diffs, since, report=asked.report, checks=asked.checks)
     text = review(ranking=COMPARISON.read_text(encoding="utf-8") if COMPARISON.exists() else "")
     print(shorten(text, asked.page) if sys.stdout.isatty() else text, end="", flush=True)
