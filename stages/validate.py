@@ -101,7 +101,7 @@ def find_weights_problems(params: Params) -> Iterator[LineupError]:
                 yield LineupError(where, error.found, error.expected, error.fix)
                 continue
             if wanted:
-                yield from find_misfits(params, name, wanted)
+                yield from compare_views(params, name, wanted)
 
 
 def find_wanted(weights: Weights) -> Statistics | None:
@@ -114,7 +114,7 @@ def find_wanted(weights: Weights) -> Statistics | None:
     return (tuple(weights.mean), tuple(weights.std)) if isinstance(weights, FileWeights) else None
 
 
-def find_misfits(params: Params, weights: str, wanted: Statistics) -> Iterator[LineupError]:
+def compare_views(params: Params, weights: str, wanted: Statistics) -> Iterator[LineupError]:
     """Compare with each view, once, of the runs that start from `weights`."""
     users = {name: run for name, run in {**params.runs, **params.waiting}.items() if run.weights == weights}
     for view in dict.fromkeys(run.view for run in users.values()):

@@ -12,7 +12,8 @@ from lineup.errors import LineupError
 from lineup.normalisation import refuse_other_normalisation
 
 ROOT = Path(__file__).parents[1]
-FIND = runpy.run_path(str(ROOT / "stages/validate.py"))["find_weights_problems"]
+STAGE = runpy.run_path(str(ROOT / "stages/validate.py"))
+FIND = STAGE["find_weights_problems"]
 IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 HALF, NOTHING = ((127.5,) * 3, (127.5,) * 3), ((0.0,) * 3, (255.0,) * 3)
 # Of images that nobody has: only a view's own statistics could come out so.
@@ -54,15 +55,21 @@ def test_any_other_is_refused(color: Any, normalize: Any, wanted: Any) -> None:
         refuse_other_normalisation("here", wanted, color=color, normalize=normalize)
 
 
-def find(weights: dict[str, Any], views: dict[str, dict[str, Any]], **runs: tuple[str, str]) -> list[str]:
-    """The problems of `runs` {name: (view, weights)}; views say what they change."""
+def describe(
+    weights: dict[str, Any], views: dict[str, dict[str, Any]], **runs: tuple[str, str]
+) -> dict[str, Any]:
+    """Parameters with `runs` {name: (view, weights)}; views say what they change."""
     data: dict[str, Any] = YAML(typ="safe").load(ROOT / "quickstart/params.yaml")
     view, run = next(iter(data["views"].values())), next(iter(data["runs"].values()))
     data["views"] |= {name: {**view, "color": "rgb", **changes} for name, changes in views.items()}
     data["weights"] |= weights
     data["runs"] = {name: {**run, "view": seen, "weights": first} for name, (seen, first) in runs.items()}
-    data["waiting"] = {}
-    return [str(error) for error in FIND(check(data, Path("params.yaml")))]
+    return data | {"waiting": {}}
+
+
+def find(*entries: Any, **runs: tuple[str, str]) -> list[str]:
+    """The problems of what `describe` makes of the same arguments."""
+    return [str(error) for error in FIND(check(describe(*entries, **runs), Path("params.yaml")))]
 
 
 def test_each_view_is_compared_with_what_timm_records_of_its_weights() -> None:
@@ -103,6 +110,19 @@ def test_weights_that_timm_does_not_have_are_named_even_where_no_run_uses_them()
     assert problem.startswith(
         "params.yaml: weights.mine: unknown model 'resnet18.mine'; expected weights tha"
     )
+
+
+def test_validate_refuses_what_waits_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    data = describe({}, {"unit": {"normalize": "unit"}}, soon=("unit", "resnet"))
+    data["waiting"], data["runs"] = data["runs"], {}
+    data["waiting_weights"] = {"resnet": {**TIMM, "model": "resnet18.tv_in1k"}}
+    with (tmp_path / "params.yaml").open("w") as file:
+        YAML(typ="safe").dump(data, file)
+    (tmp_path / "claims.csv").write_bytes((ROOT / "claims.csv").read_bytes())
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LineupError, match=r"^params\.yaml: views\.unit \(run soon, weights resnet\): normal"):
+        STAGE["main"]()
+    assert not (tmp_path / "data").exists()
 
 
 @pytest.mark.parametrize("name", ["params.yaml", "quickstart/params.yaml", "tests/tiny.yaml"])

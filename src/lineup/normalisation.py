@@ -33,7 +33,6 @@ def refuse_other_normalisation(
 def _find_statistics(color: Color, normalize: Normalization) -> Statistics:
     """What the view subtracts and divides by, one a channel; made-up images tell, unless it measures them."""
     images, labels = torch.zeros(2, SIZE, SIZE, 3, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64)
-    images[1] = 1  # or they would be the same image
     learn, _ = pack_view(
         Records(images, labels, images, labels, ("any",)),
         color=color, size=SIZE, validation=0.5, split_seed=0, normalize=normalize,

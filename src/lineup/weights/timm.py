@@ -5,6 +5,7 @@ HF_HUB_OFFLINE) as it does everywhere.
 """
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,14 +32,20 @@ def fetch(*, needs: str, model: str, revision: str) -> Initial:
     path = _find(model, repository, revision)
     tensors = read_tensors(path, f"remove it, then fetch {FILE} of {repository} again")
     origin: dict[str, str | int] = {"repository": repository, "revision": _name_revision(path, revision)}
-    mean, std = find_statistics(model)
+    mean, std = _read_statistics(config)
     record = Record("timm", config["architecture"], mean, std, config["license"] or "not stated", origin)
     return Initial(_convert(model, tensors, path), record)
 
 
 def find_statistics(model: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Mean and std, on the scale 0 to 255, that images were normalised with. Raises LineupError."""
-    config = _configure(model)
+    """Mean and std that images of the weights called `model` were normalised with: see Record.
+
+    Raises LineupError where timm has no such weights.
+    """
+    return _read_statistics(_configure(model))
+
+
+def _read_statistics(config: Mapping[str, Any]) -> tuple[tuple[float, ...], tuple[float, ...]]:
     mean, std = (tuple(BYTE * value for value in config[key]) for key in ("mean", "std"))
     return mean, std
 
