@@ -97,6 +97,23 @@ def test_few_images_that_differ_prove_nothing(lost: int, beyond: bool) -> None:
     )
 
 
+def test_among_many_changes_one_is_expected_by_chance() -> None:
+    """Six images of 360 lost have p = 0.031; beside two changes that show nothing, three times that."""
+    before, after = measured(1.0, images=360), measured(1 - 6 / 360, images=360)
+    noise = measured(0.5, images=360), measured(0.5 + 1 / 360, images=360)
+    (alone,) = compare({"net": before}, {"net": after}).changes
+    found = compare(
+        {"net": before, "one": noise[0], "two": noise[0]}, {"net": after, "one": noise[1], "two": noise[1]}
+    )
+    assert [format_change(change)[7] for change in (alone, *found.changes)] == [
+        "**worse**, beyond it",
+        "**worse**, beyond it; among so many perhaps chance (p 0.094)",
+        "within it",
+        "within it",
+    ]
+    assert found.drops == found.changes[:1], "the gate is each run's own"
+
+
 def test_a_small_difference_does_not_look_like_none() -> None:
     change = judge("run", measured(0.00101, metric="test_mse"), measured(0.0010101, metric="test_mse"))
     assert change.beyond

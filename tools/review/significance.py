@@ -1,7 +1,9 @@
 """Whether a run's figure on test changed by more than chance, from what git keeps of both revisions."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from statsmodels.stats.multitest import multipletests
 
 from lineup.comparison.figures import is_smaller_better
 from lineup.comparison.tasks import TASKS
@@ -17,7 +19,8 @@ Interval = tuple[float, float]
 class Change:
     """A figure of a run, before and after.
 
-    interval: 95 %, of the difference, and p: how often chance alone makes it; None where none can be told.
+    interval: 95 %, of the difference, and p: how often chance alone makes it; corrected: p by Holm's method
+    over all changes of the review. None where none can be told.
     """
 
     run: str
@@ -27,6 +30,7 @@ class Change:
     interval: Interval | None
     p: float | None
     seeds: tuple[int, int]
+    corrected: float | None = None
 
     @property
     def difference(self) -> float:
@@ -44,6 +48,11 @@ class Change:
         if self.interval is None or self.p is None:
             return False
         return not self.interval[0] <= 0 <= self.interval[1] and self.p < ALPHA
+
+    @property
+    def doubt(self) -> float | None:
+        """The corrected p of a figure beyond its interval, where the number of changes may explain it."""
+        return self.corrected if self.beyond and self.corrected and self.corrected >= ALPHA else None
 
 
 @dataclass
@@ -80,7 +89,15 @@ def compare(before: Mapping[str, Measured | None], after: Mapping[str, Measured 
             found.unchanged.append(run)
         else:
             found.changes.append(judge(run, old, new))
+    found.changes = correct(found.changes)
     return found
+
+
+def correct(changes: Sequence[Change]) -> list[Change]:
+    """The same changes with p corrected for their number (Holm 1979): of many, chance alone makes some."""
+    known = [change.p for change in changes if change.p is not None]
+    corrected = iter(multipletests(known, method="holm")[1].tolist() if known else [])
+    return [change if change.p is None else replace(change, corrected=next(corrected)) for change in changes]
 
 
 def name_metric(measured: Measured) -> str:

@@ -96,7 +96,8 @@ def _judge(change: Change) -> str:
     if change.interval is None or change.p is None:
         return "cannot be told: tested on other images, or no outcomes in git"
     if change.beyond:
-        return f"{'**worse**' if change.worse else 'better'}, beyond it"
+        doubt = f"; among so many perhaps chance (p {format_p(change.doubt)})" if change.doubt else ""
+        return f"{'**worse**' if change.worse else 'better'}, beyond it{doubt}"
     low, high = change.interval
     return "within it" if low <= 0 <= high else f"not proven (p {format_p(change.p)}): few images differ"
 
