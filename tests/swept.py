@@ -5,8 +5,9 @@ from typing import Any
 from pipeline import TINY
 
 from lineup.config.params import parse
-from sweep.plan import Sweep, make_points
+from sweep.plan import make_points
 from sweep.results import FINISHED, Result, Row
+from sweep.schema import Sweep
 
 SWEEPS = """sweeps:
   small:

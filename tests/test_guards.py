@@ -20,7 +20,7 @@ from ruamel.yaml import YAML
 from lineup.config.params import load
 from lineup.config.schema import Params
 from lineup.training.fingerprint import is_neutral
-from sweep.plan import Best
+from sweep.schema import Best
 
 STAGES = sorted((ROOT / "stages").glob("*.py"))
 MODULES = sorted((SRC / "lineup").rglob("*.py"))

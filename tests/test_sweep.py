@@ -17,9 +17,10 @@ from lineup.config.params import parse
 from lineup.errors import LineupError
 from sweep import queue
 from sweep.identity import identify, identify_revision, list_code, refuse_uncommitted
-from sweep.plan import Point, Sweep, load_sweeps, make_points
+from sweep.plan import Point, make_points
 from sweep.results import FINISHED, Result, Row, find_results, format_csv, list_experiments
 from sweep.run import Running, main
+from sweep.schema import Sweep, load_sweeps
 from workspace import lay_out
 
 # Instead of a training: with the rate, accuracy falls on validation and rises on test; a file makes it fail,

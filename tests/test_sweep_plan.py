@@ -11,7 +11,8 @@ from swept import PARAMS, SWEEPS, small
 
 from lineup.config.params import parse
 from lineup.errors import LineupError
-from sweep.plan import load_sweeps, make_points, pick_sweep
+from sweep.plan import make_points
+from sweep.schema import load_sweeps, pick_sweep
 
 
 def test_every_grid_of_the_reports_is_declared_and_fits_the_parameters() -> None:
@@ -41,9 +42,9 @@ WRONG = {
     "key": ("best: high", "bets: high", "bets: unknown key; expected a key of the schema; fix: did you"),
     "test": ("highest val_accuracy", "highest test_accuracy", "expected a figure of validation, since"),
     "metric": ("highest val_accuracy", "highest val_acuracy", "fix: did you mean highest val_accuracy"),
-    "direction": ("highest val_accuracy", "lowest val_accuracy", "sweeps.small.best: 'lowest val_accuracy'"),
+    "direction": ("highest val_accuracy", "lowest val_accuracy", "the text 'lowest val_accuracy'; expected"),
     "no values": ("[0.02, 0.00001]", "[]", "sweeps.small.grid.recipes.short.lr: []; expected"),
-    "name": ("  small:", "  sma-ll:", "sweeps.sma-ll: 'sma-ll'"),
+    "name": ("  small:", "  sma-ll:", "sweeps.sma-ll: the text 'sma-ll'; expected"),
     "twice": ("    run: later", "    run: later\n    run: long", "sweeps.yaml line 4"),
 }  # fmt: skip
 

@@ -10,9 +10,10 @@ import pytest
 from swept import MACHINE, PARAMS, SWEEPS
 
 from lineup.errors import LineupError
-from sweep.plan import Point, Search, Sweep, load_sweeps, place
+from sweep.plan import Point, place
 from sweep.results import FINISHED, Result, Row
 from sweep.run import run_search
+from sweep.schema import Search, Sweep, load_sweeps
 from sweep.search import Values, propose
 
 
@@ -69,19 +70,28 @@ def test_the_points_of_a_search_are_a_sweep_of_what_was_tried() -> None:
     ]
     points = place("sweeps.yaml: searches.s", "space", "dense", combinations, PARAMS)
     assert [point.params["recipes"]["short"]["lr"] for point in points] == [0.05, 0.002, 0.05]
-    assert search().list_tried(points).grid == {
+    assert search().list_tried(combinations).grid == {
         "recipes.short.lr": [0.002, 0.05], "recipes.short.batch_size": [8], "runs.dense.seeds": [[0]],
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [("low: 0.001", "low: 0.1"), ("low: 0.001", "low: -1.0"), ("high: 0.1, ", "")]
-)
-def test_a_wrong_space_is_refused(tmp_path: Path, old: str, new: str) -> None:
+WRONG = {
+    "no room": ("low: 0.001", "low: 0.1", "lr: a mapping; expected low below high"),
+    "no logarithm": ("low: 0.001", "low: -1.0", "lr: a mapping; expected low below high"),
+    "no end": ("high: 0.1, ", "", "lr.high: missing; expected every key"),
+    "a misspelt key": ("high: 0.1", "hihg: 0.1", "lr.hihg: unknown key; expected a key of the schema"),
+    "a number": ("{low: 0.001, high: 0.1, log: true}", "0.01", "lr: 0.01; expected a list; fix: write [0.0"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "message"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_space_is_refused(tmp_path: Path, old: str, new: str, message: str) -> None:
     assert old in SWEEPS
     (tmp_path / "sweeps.yaml").write_text(SWEEPS.replace(old, new))
-    with pytest.raises(LineupError, match=r"sweeps\.yaml: searches\.chosen\.space\.recipes\.short\.lr"):
+    with pytest.raises(LineupError) as caught:
         load_sweeps(tmp_path / "sweeps.yaml")
+    assert f"sweeps.yaml: searches.chosen.space.recipes.short.{message}" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 class Quick:

@@ -12,8 +12,8 @@ from pydantic import JsonValue
 
 from lineup.comparison.pictures.style import INK, STYLE
 from lineup.pictures import new_figure
-from sweep.plan import Sweep
 from sweep.results import Row, choose, shorten
+from sweep.schema import Sweep
 
 BEST = "#e36209"
 # Lines through the same value of a parameter spread over this share of the room between two values.

@@ -13,7 +13,8 @@ from ask_git import ask_git
 from lineup.environment import describe_machine
 from lineup.errors import LineupError
 from sweep.identity import identify_revision
-from sweep.plan import SWEEPS, Point, Sweep
+from sweep.plan import Point
+from sweep.schema import SWEEPS, Sweep
 
 FINISHED = "finished"
 

@@ -24,7 +24,7 @@ from lineup.pictures import save_figure
 from sweep import queue
 from sweep.identity import identify, identify_revision, list_code, refuse_uncommitted
 from sweep.picture import draw
-from sweep.plan import PARAMS, SWEEPS, Point, Search, Sweep, load_sweeps, make_points, pick_sweep, place
+from sweep.plan import PARAMS, Point, make_points, place
 from sweep.results import (
     FINISHED,
     Result,
@@ -37,6 +37,7 @@ from sweep.results import (
     list_experiments,
     shorten,
 )
+from sweep.schema import SWEEPS, Search, Sweep, load_sweeps, pick_sweep
 from sweep.search import Values, propose
 
 METRICS, PLOTS = Path("metrics/sweeps"), Path("plots/sweeps")
@@ -72,7 +73,7 @@ def run_search(name: str, search: Search, params: Mapping[str, Any], jobs: int) 
     while chosen := propose(search, told):
         tried += chosen
         points = place(f"{SWEEPS}: searches.{name}", "space", search.run, tried, params)
-        sweep = search.list_tried(points)
+        sweep = search.list_tried(tried)
         rows = Running(name, sweep, points).finish(jobs)
         found = [(row.point.values, row.result.validation) for row in rows if row.result]
         if len(found) < len(rows):

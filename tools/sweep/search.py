@@ -17,7 +17,7 @@ from optuna.distributions import (
 from optuna.trial import FrozenTrial, create_trial
 from pydantic import JsonValue
 
-from sweep.plan import Range, Search
+from sweep.schema import Range, Search
 
 # Chosen at a time, whatever JOBS is: what is tried must not depend on it.
 ROUND = 4

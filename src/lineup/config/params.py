@@ -59,7 +59,7 @@ def check(data: Any, path: Path) -> Params:
     try:
         params = Params.model_validate(data)
     except ValidationError as error:
-        refuse([*explain(error, data, path), *problems])
+        refuse([*explain(error, Params, data, path), *problems])
     refuse(problems or list(find_bad_sources(params, path)))
     refuse(find_misfits(params, path))
     return params

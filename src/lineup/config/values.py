@@ -1,4 +1,4 @@
-"""What the schema has against single values of params.yaml, in a user's words."""
+"""What a schema has against single values of a YAML file, in a user's words."""
 
 import re
 from collections.abc import Iterator
@@ -6,11 +6,11 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lineup.config.problems import nearest
-from lineup.config.schema import LAYER, Params
+from lineup.config.schema import LAYER
 from lineup.errors import LineupError
 
 Place = tuple[int | str, ...]
@@ -44,8 +44,11 @@ STEPS = {
 }
 
 
-def explain(error: ValidationError, data: Any, path: Path) -> Iterator[LineupError]:
-    """One error for each problem of `data`, the content of `path`; a misspelt key is not missing as well."""
+def explain(error: ValidationError, model: type[BaseModel], data: Any, path: Path) -> Iterator[LineupError]:
+    """One error for each problem that `model` has with `data`, the content of `path`.
+
+    A misspelt key is not missing as well.
+    """
     details = error.errors(include_url=False, include_context=True)
     missing = {detail["loc"] for detail in details if detail["type"] == "missing"}
     misspelt: set[Place] = set()
@@ -58,18 +61,19 @@ def explain(error: ValidationError, data: Any, path: Path) -> Iterator[LineupErr
             misspelt |= {(*place[:-1], name) for name in close}
     for detail in details:
         if detail["loc"] not in misspelt:
-            yield _explain_one(detail, data, path)
+            yield _explain_one(detail, model, data, path)
 
 
-def _explain_one(detail: ErrorDetails, data: Any, path: Path) -> LineupError:
-    where = f"{path}: {_dotted(detail['loc'], data)}" if detail["loc"] else str(path)
+def _explain_one(detail: ErrorDetails, model: type[BaseModel], data: Any, path: Path) -> LineupError:
+    where = f"{path}: {_dotted(detail, data)}" if detail["loc"] else str(path)
     kind, value = detail["type"], detail["input"]
     if kind == "missing":
         key = str(detail["loc"][-1])
         return LineupError(where, "missing", "every key, nothing has a default", f"add {key}: with a value")
     if kind == "extra_forbidden":
+        known = _keys(detail["loc"], model)
         return LineupError(
-            where, "unknown key", "a key of the schema", nearest(str(detail["loc"][-1]), _keys(detail["loc"]))
+            where, "unknown key", "a key of the schema", nearest(str(detail["loc"][-1]), known)
         )
     if kind in ("literal_error", "union_tag_invalid"):
         names = re.findall(
@@ -137,27 +141,27 @@ def _shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def _dotted(place: Place, data: Any) -> str:
-    """Return the key path of `place` in `data`, a place in a list as [0].
+def _dotted(detail: ErrorDetails, data: Any) -> str:
+    """Return the key path of the problem `detail` of `data`, a place in a list as [0].
 
     The names of union members, which pydantic puts in, are left out.
     """
-    path = ""
+    path, place = "", detail["loc"]
     for number, part in enumerate(place):
-        last = number == len(place) - 1
+        gap = detail["type"] == "missing" and number == len(place) - 1
         inside = (isinstance(data, dict) and part in data) or (
             isinstance(data, list) and isinstance(part, int)
         )
-        if part == "[key]" or not (inside or (isinstance(data, dict) and last)):
+        if part == "[key]" or not (inside or gap):
             continue
         path += f"[{part}]" if isinstance(data, list) else f".{part}"
         data = data[part] if inside else None
     return path.removeprefix(".")
 
 
-def _keys(place: Place) -> list[str]:
-    """Return the keys that the schema allows beside the last key of `place`."""
-    schema = Params.model_json_schema()
+def _keys(place: Place, model: type[BaseModel]) -> list[str]:
+    """Return the keys that `model` allows beside the last key of `place`."""
+    schema = model.model_json_schema()
     node: dict[str, Any] = schema
     for part in place[:-1]:
         node = _resolve(_inner(node, part), schema)
@@ -167,9 +171,16 @@ def _keys(place: Place) -> list[str]:
 def _inner(node: dict[str, Any], part: int | str) -> dict[str, Any]:
     if "discriminator" in node:
         return {"$ref": node["discriminator"]["mapping"][part]}
+    if "oneOf" in node:  # told apart by a function, which the JSON schema does not show
+        return next(each for each in node["oneOf"] if "$ref" in each)
     if part in node.get("properties", {}):
         return dict(node["properties"][part])
-    return dict(next(iter(node["patternProperties"].values())))
+    others = (
+        [node["additionalProperties"]]
+        if "additionalProperties" in node
+        else node["patternProperties"].values()
+    )
+    return dict(next(iter(others)))
 
 
 def _resolve(node: dict[str, Any], schema: dict[str, Any]) -> dict[str, Any]:
