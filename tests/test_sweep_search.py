@@ -79,7 +79,8 @@ WRONG = {
     "no room": ("low: 0.001", "low: 0.1", "lr: a mapping; expected low below high"),
     "no logarithm": ("low: 0.001", "low: -1.0", "lr: a mapping; expected low below high"),
     "no end": ("high: 0.1, ", "", "lr.high: missing; expected every key"),
-    "a misspelt key": ("high: 0.1", "hihg: 0.1", "lr.hihg: unknown key; expected a key of the schema"),
+    "misspelt": ("high: 0.1", "hih: 0.1", "lr.hih: unknown key; expected a key of the schema; fix: did"),
+    "a text": ("high: 0.1", "high: much", "lr.high: the text 'much'; expected a number; fix: write a number"),
     "a number": ("{low: 0.001, high: 0.1, log: true}", "0.01", "lr: 0.01; expected a list; fix: write [0.0"),
 }  # fmt: skip
 

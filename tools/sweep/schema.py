@@ -10,7 +10,6 @@ from pydantic import (
     Field,
     JsonValue,
     PositiveInt,
-    StrictInt,
     Tag,
     ValidationError,
     model_validator,
@@ -41,6 +40,14 @@ Best = Annotated[
 
 
 Values = Annotated[list[JsonValue], Field(min_length=1)]
+
+
+def name_number(value: object) -> str:
+    """Whether `value` is meant to be a whole number; told first, so that a wrong one is refused once."""
+    return "whole" if isinstance(value, int) and not isinstance(value, bool) else "other"
+
+
+Number = Annotated[Annotated[int, Tag("whole")] | Annotated[float, Tag("other")], Discriminator(name_number)]
 
 
 class Choice(Entry):
@@ -79,8 +86,8 @@ class Sweep(Choice):
 class Range(Entry):
     """Numbers from low to high, whole ones if both are; log: as many below as above the geometric mean."""
 
-    low: StrictInt | float
-    high: StrictInt | float
+    low: Number
+    high: Number
     log: bool
 
     @model_validator(mode="after")
