@@ -7,8 +7,12 @@ from pathlib import Path
 import pytest
 from made_up import compare, declare, put, put_outcomes, read_csv
 
+from lineup.comparison.duplicates import Shared
+from lineup.comparison.significance import Contest
+from lineup.comparison.verdict import tell
 from lineup.errors import LineupError
 from lineup.evaluation.outcomes import read_outcomes
+from lineup.statistics.pairs import Pair
 
 
 def test_runs_that_cannot_be_told_apart_share_a_rank(compared: Path) -> None:
@@ -99,7 +103,23 @@ def test_the_same_answers_are_neither_above_nor_below(
     compare(comparable, monkeypatch)
     told = " ".join(capsys.readouterr().out.split())
     assert "Its test accuracy is equal to that of the next, b1 (95 % interval" in told
-    assert "The first two give the same answers." in told
+    assert "resnet18_e1 cannot be told apart from b1 (the same). The first two give the same answers." in told
+
+
+def test_what_is_not_told_apart_is_told_with_its_distance_and_what_the_correction_did() -> None:
+    pairs = [
+        Pair("mfm", other, difference, -0.1, 0.4, p, corrected, 0.01, None)
+        for other, difference, p, corrected in (
+            ("near", -0.0043, 0.3, 1.0),
+            ("far", 0.18, 0.0008, 0.056),
+            ("worse", 0.3, 1e-9, 1e-7),
+        )
+    ]
+    runs = dict.fromkeys(("mfm", "near", "far", "worse"), 1)
+    contest = Contest("classification", "cifar10", pairs, runs, None, runs, 100, runs)
+    told = " ".join(tell(contest, Shared(100, "cd", [], []), {}))
+    assert "mfm cannot be told apart from near (0.43 points above), far (18.00 points below, p 0.0008" in told
+    assert "p 0.0008 if it were the only pair). Between the first two" in told
 
 
 def test_all_right_and_all_wrong_are_not_the_same_answers(

@@ -71,7 +71,10 @@ def choose_wheels(
     unknown = sorted(wanted - versions.keys())
     if unknown:
         raise LineupError(
-            str(pins), f"no {', '.join(unknown)}", "a pin of each package", "make requirements.txt, then install it"
+            str(pins),
+            f"no {', '.join(unknown)}",
+            "a pin of each package",
+            "make requirements.txt, then install it",
         )
     return sorted(f"{name}=={versions[name]}" for name in wanted)
 

@@ -6,7 +6,7 @@ from lineup.comparison.duplicates import Shared
 from lineup.comparison.figures import format_differences, format_figure, is_smaller_better, name_metric
 from lineup.comparison.significance import Contest
 from lineup.comparison.tasks import TASKS
-from lineup.statistics.pairs import POWER, Pair
+from lineup.statistics.pairs import ALPHA, POWER, Pair
 from lineup.statistics.ranking import find_worse
 
 NAMED = 5
@@ -26,7 +26,7 @@ def _tell_contest(contest: Contest) -> list[str]:
         return []
     winner, pair = next(iter(contest.ranks)), contest.pairs[0]
     its = [each for each in contest.pairs if each.first == winner]
-    tied = [each.second for each in its if not each.real]
+    tied = [_tell_tie(contest, each) for each in its if not each.real]
     return [
         f"{_tell_first(contest, winner, its)} {_tell_lead(contest, pair)}",
         f"{_tell_ties(winner, tied)} {_tell_power(contest, pair)}".strip(),
@@ -68,9 +68,8 @@ def _tell_first(contest: Contest, winner: str, its: Sequence[Pair]) -> str:
 
 def _tell_lead(contest: Contest, pair: Pair) -> str:
     metric = _key_headline(contest, "test")
-    gap = format_differences(metric, abs(pair.difference), sign="")
     interval = format_differences(metric, pair.low, pair.high)
-    side = f"{gap} above" if pair.difference > 0 else f"{gap} below" if pair.difference else "equal to"
+    side = _place(contest, pair.difference, "equal to")
     judged = "real" if pair.real else "not proven"
     return (
         f"Its {name_metric(metric)} is {side} that of the next, {pair.second} "
@@ -83,6 +82,17 @@ def _tell_ties(winner: str, tied: Sequence[str]) -> str:
     if not tied:
         return f"{winner} can be told apart from every other run."
     return f"{winner} cannot be told apart from {_list(tied)}."
+
+
+def _tell_tie(contest: Contest, pair: Pair) -> str:
+    """Where the second of a pair stands: a large gap that is not proven would otherwise look like none."""
+    alone = f", p {format_p(pair.p)} if it were the only pair" if pair.p < ALPHA else ""
+    return f"{pair.second} ({_place(contest, -pair.difference, 'the same')}{alone})"
+
+
+def _place(contest: Contest, difference: float, equal: str) -> str:
+    gap = format_differences(TASKS[contest.task].headline, abs(difference), sign="")
+    return f"{gap} above" if difference > 0 else f"{gap} below" if difference else equal
 
 
 def _tell_power(contest: Contest, pair: Pair) -> str:
