@@ -103,7 +103,7 @@ def test_the_same_answers_are_neither_above_nor_below(
     compare(comparable, monkeypatch)
     told = " ".join(capsys.readouterr().out.split())
     assert "Its test accuracy is equal to that of the next, b1 (95 % interval" in told
-    assert "resnet18_e1 cannot be told apart from b1 (the same). The first two give the same answers." in told
+    assert "resnet18_e1 cannot be told apart from b1 (the same figure). The first two give the same" in told
 
 
 def test_what_is_not_told_apart_is_told_with_its_distance_and_what_the_correction_did() -> None:

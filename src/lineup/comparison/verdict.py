@@ -87,7 +87,7 @@ def _tell_ties(winner: str, tied: Sequence[str]) -> str:
 def _tell_tie(contest: Contest, pair: Pair) -> str:
     """Where the second of a pair stands: a large gap that is not proven would otherwise look like none."""
     alone = f", p {format_p(pair.p)} if it were the only pair" if pair.p < ALPHA else ""
-    return f"{pair.second} ({_place(contest, -pair.difference, 'the same')}{alone})"
+    return f"{pair.second} ({_place(contest, -pair.difference, 'the same figure')}{alone})"
 
 
 def _place(contest: Contest, difference: float, equal: str) -> str:
