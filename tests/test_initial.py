@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lineup.errors import LineupError
-from lineup.models import PixelModel
+from lineup.models import PixelModel, fast
 from lineup.models.timm import Classifier, Upsampled
 from lineup.training.initial import load
 
@@ -59,6 +59,17 @@ def test_a_head_of_other_classes_is_left_out_and_said(
     assert torch.equal(state(model)["conv.weight"], given["conv.weight"])
     assert torch.equal(state(model)["fc.weight"], before["fc.weight"])
     assert capsys.readouterr().out == f"{tmp_path / 'w'}: the head is left out, fc starts at random\n"
+
+
+def test_what_a_network_fits_to_images_is_taken_over_too(tmp_path: Path) -> None:
+    source, model = (
+        PixelModel(fast.build(outputs=outputs, channels=3, size=8, widths=[8, 8, 8]), **SCALE)
+        for outputs in (5, 2)
+    )
+    for each in (source, model):
+        each.start_from(torch.rand(16, 3, 8, 8) * 255)
+    load(model, write(tmp_path / "w", state(source)))
+    assert torch.equal(state(model)["whitening.weight"], state(source)["whitening.weight"])
 
 
 def test_a_head_stands_for_layers_that_the_weights_have(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The declared transfer runs: the layers they name, and what is trained in each phase."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import timm
@@ -13,7 +14,9 @@ from lineup.training.fit import list_phases
 from lineup.training.freeze import set_trainable
 
 PARAMS = load()
-RUNS = {name: run for name, run in {**PARAMS.runs, **PARAMS.waiting}.items() if run.family == "timm"}
+DECLARED = {**PARAMS.runs, **PARAMS.waiting}
+RUNS = {name: run for name, run in DECLARED.items() if run.family == "timm"}
+WEIGHTS = {**PARAMS.weights, **PARAMS.waiting_weights}
 
 # Trainable parameters as Keras counts those of its network without top, from the layer of that index on: its
 # layers were listed with weights=None, where EfficientNet-B0 has one layer less than the reports' 238.
@@ -68,18 +71,24 @@ def test_every_layer_that_a_run_names_is_there(model: str, trainable: str) -> No
     set_trainable(make(model), trainable)
 
 
-@pytest.mark.parametrize("run", RUNS)
-def test_a_run_can_start_from_what_it_names(run: str) -> None:
-    """A source of the same architecture and normalisation; on the hub, one that can take its place."""
-    entry, table = RUNS[run], {**PARAMS.weights, **PARAMS.waiting_weights}
-    weights, arch = table[entry.weights], PARAMS.models["timm"][entry.model].arch
-    if weights.source == "none":
-        return
-    name = PARAMS.views[entry.view].normalize
-    if weights.source == "run":
-        assert PARAMS.models["timm"][RUNS[weights.run].model].arch == arch
-        assert PARAMS.views[RUNS[weights.run].view].normalize == name
-        weights = table[entry.weights.replace("cifar100_", "imagenet_")]
+def describe(run: str) -> tuple[str, Any, str]:
+    """What must agree where a run starts from another: family, architecture and normalisation."""
+    entry = DECLARED[run]
+    model = PARAMS.models[entry.family][entry.model]
+    return entry.family, getattr(model, "arch", model), PARAMS.views[entry.view].normalize
+
+
+@pytest.mark.parametrize(
+    "run", [name for name, run in DECLARED.items() if WEIGHTS[run.weights].source == "run"]
+)
+def test_a_run_can_start_from_the_run_it_names(run: str) -> None:
+    assert describe(WEIGHTS[DECLARED[run].weights].run) == describe(run)
+
+
+@pytest.mark.parametrize("run", [name for name, run in RUNS.items() if run.weights != "random"])
+def test_weights_of_the_hub_can_take_their_place(run: str) -> None:
+    _, arch, name = describe(run)
+    weights = WEIGHTS[RUNS[run].weights.replace("cifar100_", "imagenet_")]
     assert weights.source == "timm"
     assert weights.model.partition(".")[0] == arch
     hub = timm.models.get_pretrained_cfg(weights.model)
