@@ -19,7 +19,7 @@ from lineup.comparison.figures import (
     name_metric,
 )
 from lineup.comparison.pictures.bars import draw_accuracy, draw_gap
-from lineup.comparison.pictures.cost import draw_cost, draw_size, find_front
+from lineup.comparison.pictures.cost import choose_markers, draw_cost, draw_size, find_front
 from lineup.comparison.table import COLUMNS, group_measured
 from lineup.comparison.task import Row
 from lineup.comparison.texts import format_claimed
@@ -70,6 +70,19 @@ def test_labels_name_what_a_run_starts_from() -> None:
     rows = [point("plain", 1, 0.8), point("tuned", 1, 0.7) | {"row": "A1", "origin": "cifar100"}]
     (axes,) = draw_accuracy(rows).axes
     assert {label.get_text() for label in axes.get_yticklabels()} == {"plain", "tuned from cifar100 (A1)"}
+
+
+@pytest.mark.parametrize("draw", [draw_cost, draw_size])
+def test_marks_show_what_a_run_starts_from(draw: Callable[[Sequence[Row]], Figure]) -> None:
+    rows = [point("tuned", 1, 0.7) | {"row": "A1", "origin": "cifar100"}, point("plain", 2, 0.8)]
+    assert choose_markers(rows) == {"": "o", "cifar100": "D"}
+    (axes,) = draw(rows).axes
+    notes = [child.get_text() for child in axes.get_children() if isinstance(child, Annotation)]
+    assert notes == ["tuned (A1)", "plain"]
+    assert [str(line.get_marker()) for line in axes.lines] == ["None", "D", "o", "D"]
+    legend = axes.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["not beaten in both", "from cifar100"]
 
 
 def label_boxes(figure: Figure) -> list[Any]:

@@ -1,15 +1,19 @@
 """Accuracy against cost, as pictures with the Pareto front."""
 
 from collections.abc import Sequence
+from itertools import cycle
 
 import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, Formatter, LogLocator
 
 from lineup.comparison.pictures.labels import write_labels
-from lineup.comparison.pictures.style import BAR, FRONT, STYLE, name_run
+from lineup.comparison.pictures.style import BAR, FRONT, STYLE, name_briefly
 from lineup.comparison.task import Row
 from lineup.pictures import new_figure
+
+# Runs from random weights have the first; the others go to what the first weights were trained on.
+MARKERS = "oDs^v"
 
 
 def draw_cost(rows: Sequence[Row]) -> Figure:
@@ -35,9 +39,13 @@ def _draw_against(rows: Sequence[Row], cost: str, title: str, ticks: Formatter |
             lw=1.5,
             label="not beaten in both",
         )
+        markers = choose_markers(rows)
         for row in rows:
-            color = FRONT if row in front else BAR
-            axes.plot(row[cost], row["test_accuracy"], marker="o", ms=6, ls="", color=color)
+            color, marker = FRONT if row in front else BAR, markers[row["origin"] or ""]
+            axes.plot(row[cost], row["test_accuracy"], marker=marker, ms=6, ls="", color=color)
+        for origin, marker in markers.items():
+            if origin:
+                axes.plot([], [], marker=marker, ms=6, ls="", color=BAR, label=f"from {origin}")
         axes.set_xscale("log")
         axes.margins(0.14)
         axes.xaxis.set_major_formatter(ticks)
@@ -49,9 +57,15 @@ def _draw_against(rows: Sequence[Row], cost: str, title: str, ticks: Formatter |
         axes.grid(alpha=0.25)
         if rows:
             axes.legend(loc="lower right", fontsize=9)
-        points = {name_run(row): (row[cost], row["test_accuracy"]) for row in rows}
+        points = {name_briefly(row): (row[cost], row["test_accuracy"]) for row in rows}
         write_labels(figure, axes, points, [(row[cost], row["test_accuracy"]) for row in front])
     return figure
+
+
+def choose_markers(rows: Sequence[Row]) -> dict[str, str]:
+    """A marker for each origin of first weights; random weights, "", have always the same one."""
+    origins = ["", *sorted({row["origin"] for row in rows if row["origin"]})]
+    return dict(zip(origins, cycle(MARKERS), strict=False))
 
 
 def find_front(rows: Sequence[Row], cost: str) -> list[Row]:

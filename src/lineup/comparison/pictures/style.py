@@ -26,4 +26,13 @@ STYLE: dict[Any, Any] = {
 def name_run(row: Row) -> str:
     """The run, what it starts from if not from random weights, and the row that it stands for."""
     origin = f" from {row['origin']}" if row["origin"] else ""
-    return f"{row['run']}{origin} ({row['row']})" if row["row"] else f"{row['run']}{origin}"
+    return f"{row['run']}{origin}{_name_row(row)}"
+
+
+def name_briefly(row: Row) -> str:
+    """The run and the row that it stands for."""
+    return f"{row['run']}{_name_row(row)}"
+
+
+def _name_row(row: Row) -> str:
+    return f" ({row['row']})" if row["row"] else ""
