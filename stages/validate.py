@@ -4,8 +4,11 @@ In: params.yaml and claims.csv. Out: data/params.valid, always the same text, so
 only when entries of its own have changed.
 """
 
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+import torch
 
 from lineup.claims import read_claims, refuse_unknown_rows
 from lineup.config.params import check_architectures, load
@@ -13,6 +16,7 @@ from lineup.config.problems import nearest, refuse
 from lineup.config.schema import Family, FileWeights, Params, Recipe, Run, TimmWeights, Weights
 from lineup.console import stage
 from lineup.data.view import Statistics
+from lineup.environment import processor_name
 from lineup.errors import LineupError
 from lineup.files import write_text
 from lineup.models import PixelModel
@@ -23,6 +27,9 @@ from lineup.trial import try_out
 
 Network = tuple[Family, str, str, int]  # family, model, and the colour and size of its images
 
+# What PyTorch computes with on x86 processors that lack AVX-512; bf16 is emulated there (docs/speed.md).
+WITHOUT_BF16 = ("AVX2", "NO AVX")
+
 
 def main() -> None:
     """Check every entry, the names timm knows, the rows of reports, each network, and what weights want."""
@@ -32,6 +39,8 @@ def main() -> None:
     refuse_unknown_rows(rows, read_claims(Path("claims.csv")))
     refuse([*find_problems(params), *find_weights_problems(params)])
     write_text(Path("data/params.valid"), "params.yaml is valid\n")
+    for warning in find_slow_runs(params):
+        print(f"warning: {warning}", file=sys.stderr)
 
 
 def find_problems(params: Params) -> Iterator[LineupError]:
@@ -124,6 +133,19 @@ def compare_views(params: Params, weights: str, wanted: Statistics) -> Iterator[
             refuse_other_normalisation(where, wanted, color=entry.color, normalize=entry.normalize)
         except LineupError as error:
             yield error
+
+
+def find_slow_runs(params: Params) -> Iterator[str]:
+    """Name the runs that this machine could train far sooner in fp32; nothing is wrong with them."""
+    capability = torch.backends.cpu.get_cpu_capability()
+    on_cpu = params.runtime.device == "cpu" or not torch.cuda.is_available()
+    runs = {name: run for name, run in params.runs.items() if params.recipes[run.recipe].precision == "bf16"}
+    if runs and on_cpu and capability in WITHOUT_BF16:
+        yield (
+            f"params.yaml: {name_runs(runs)}: precision bf16, which this processor ({processor_name()}, "
+            f"{capability}) computes about ten times as slowly as fp32; expected AVX-512 or an accelerator; "
+            "fix: set precision to fp32 in the recipe of what you train here"
+        )
 
 
 if __name__ == "__main__":

@@ -240,3 +240,28 @@ def test_validate_prints_each_problem_on_a_line_and_leaves_nothing(tmp_path: Pat
         "error: params.yaml: recipes.adam.trainable ",
     ]
     assert not (tmp_path / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("precision", "capability", "cuda", "device", "warned"),
+    [
+        ("bf16", "AVX2", False, "auto", True),
+        ("bf16", "AVX2", True, "cpu", True),
+        ("bf16", "AVX2", True, "auto", False),
+        ("bf16", "AVX512", False, "auto", False),
+        ("bf16", "DEFAULT", False, "auto", False),  # not x86
+        ("fp32", "AVX2", False, "auto", False),
+    ],
+)
+def test_a_processor_that_emulates_bf16_is_told_of(
+    precision: str, capability: str, cuda: bool, device: str, warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    data = describe("timm", RESNET, 32, precision=precision)
+    data["runtime"] |= {"device": device}
+    warnings = list(STAGE["find_slow_runs"](check(data, FILE)))
+    assert len(warnings) == warned
+    for warning in warnings:
+        assert warning.startswith("params.yaml: run x: precision bf16, which this processor (")
+        assert warning.endswith("fix: set precision to fp32 in the recipe of what you train here")
