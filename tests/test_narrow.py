@@ -58,7 +58,7 @@ def test_a_step_gives_the_gradients_of_plain_convolutions(
     found = Mock(wraps=find_gradient)
     monkeypatch.setattr("lineup.models.narrow.find_gradient", found)
     for one, other in zip(train_step(speed_up(net), images), plain, strict=True):
-        # bf16 rounds the terms, so small sums are as far off as large ones: processors sum in their own order.
+        # In bf16 small sums are as far off as large ones, for it is their terms that are rounded.
         torch.testing.assert_close(one, other, rtol=0.02, atol=0.01 * other.abs().max().item())
     assert found.call_count == len(layers)
 

@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from itertools import combinations
 
+import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import nct, t
+from scipy.special import ndtr
+from scipy.stats import norm
 from statsmodels.stats.multitest import multipletests
 
 from lineup.statistics.answers import Floats, Split, split_answers
-from lineup.statistics.bootstrap import Resampled, resample
+from lineup.statistics.bootstrap import resample
 from lineup.statistics.intervals import LEVEL
+from lineup.statistics.spread import Spread, spread_seeds
 
 ALPHA = 1 - LEVEL
 POWER = 0.8
@@ -47,16 +49,21 @@ class Pair:
 def compare_pairs(outcomes: Mapping[str, Floats]) -> list[Pair]:
     """Compare every two of two or more runs {name: float64 [seeds, n]}, all on the same n images in order.
 
-    The p of two runs of one seed each is exact McNemar's where outcomes are right or wrong. All others are
-    Student's t of the difference over its bootstrap standard error, with the degrees of freedom of Welch
-    (1947): three seeds whose figures differ much prove little, however many images there are.
-    Holm's method (1979) corrects for the number of pairs.
+    A difference of chance is normal: its variance has a part of the images, from their bootstrap, and one of
+    the seeds of each run that has several (lineup.statistics.spread). How large the second part is is known
+    but roughly, which makes the tails long. The p of two runs of one seed each is exact McNemar's where
+    outcomes are right or wrong. Holm's method (1979) corrects for the number of pairs.
     """
-    resampled = resample(list(outcomes.values()))
+    resampled, spreads = resample(list(outcomes.values())), spread_seeds(list(outcomes.values()))
     places = {name: place for place, name in enumerate(outcomes)}
     chosen = list(combinations(outcomes, 2))
     measured = [
-        _Difference(outcomes[one], outcomes[two], resampled, (places[one], places[two]))
+        _Difference(
+            outcomes[one],
+            outcomes[two],
+            resampled[:, places[one]] - resampled[:, places[two]],
+            (spreads[places[one]], spreads[places[two]]),
+        )
         for one, two in chosen
     ]
     corrected = multipletests([each.p for each in measured], method="holm")[1].tolist()
@@ -78,46 +85,34 @@ def compare_pairs(outcomes: Mapping[str, Floats]) -> list[Pair]:
 
 
 class _Difference:
-    """The difference of two runs, given by their outcomes and their places in `resampled`."""
+    """The difference of two runs: outcomes, resampled differences of their means, what their seeds add."""
 
-    def __init__(self, first: Floats, second: Floats, resampled: Resampled, places: tuple[int, int]) -> None:
+    def __init__(
+        self, first: Floats, second: Floats, resampled: Floats, spreads: tuple[Spread, Spread]
+    ) -> None:
         self.mean = float(first.mean() - second.mean())
         self.split = split_answers(first[0], second[0])
-        self._error = resampled.deviate(*places)
-        self._freedom = _count_freedom(first, second)
+        one, two = spreads
+        variances = resampled.var(ddof=1) + one.variances[:, None] + two.variances
+        self._errors = np.sqrt(variances)
+        self._weights = one.weights[:, None] * two.weights
         single = len(first) == len(second) == 1
-        self.p = self.split.p if self.split and single else self._judge()
+        self.p = self.split.p if self.split and single else self._exceed(abs(self.mean))
 
     def reach(self, alpha: float) -> float:
         """How far a difference of chance goes with probability `alpha`, either way."""
-        return self._error * float(t.isf(alpha / 2, self._freedom))
+        farthest = 1.01 * float(self._errors.max() * norm.isf(alpha / 2))
+        if farthest == 0:
+            return 0
+        return float(brentq(lambda reach: self._exceed(reach) - alpha, 0, farthest))
 
     def find_smallest(self, alpha: float) -> float:
-        """The true difference that a test at the level `alpha` finds with probability POWER.
+        """The true difference that a test at the level `alpha` finds with probability POWER."""
+        return self.reach(alpha) + self.reach(2 * (1 - POWER))
 
-        With few seeds the error itself is uncertain, so that the test's statistic has a noncentral t
-        distribution (Johnson and Welch 1940).
-        """
-        needed = float(t.isf(alpha / 2, self._freedom))
-        lacking = partial(_miss_power, needed, self._freedom)
-        return self._error * float(brentq(lacking, 0, 4 * needed + 4))
-
-    def _judge(self) -> float:
-        if self._error == 0:
-            return float(self.mean == 0)
-        return float(2 * t.sf(abs(self.mean) / self._error, self._freedom))
-
-
-def _miss_power(needed: float, freedom: float, shift: float) -> float:
-    return float(nct.sf(needed, freedom, shift)) - POWER
-
-
-def _count_freedom(first: Floats, second: Floats) -> float:
-    """Degrees of freedom of the difference of two means, by the parts that make its variance (Welch 1947)."""
-    gaps = first.mean(0) - second.mean(0)
-    parts = [(gaps.var(ddof=1) / len(gaps), len(gaps) - 1)]
-    parts += [(run.mean(1).var(ddof=1) / len(run), len(run) - 1) for run in (first, second) if len(run) > 1]
-    total = sum(part for part, _ in parts)
-    if total == 0:
-        return len(gaps) - 1
-    return float(total**2 / sum(part**2 / freedom for part, freedom in parts))
+    def _exceed(self, reach: float) -> float:
+        """How probable it is that chance goes farther than `reach`, either way."""
+        if reach == 0:
+            return 1
+        with np.errstate(divide="ignore"):  # without any variance nothing goes so far
+            return float(2 * (self._weights * ndtr(-reach / self._errors)).sum())
