@@ -65,6 +65,22 @@ def test_the_interval_is_the_comparisons_own() -> None:
     assert pair.low < -0.105 < pair.high < 0
 
 
+def test_other_runs_of_the_same_test_say_how_far_seeds_differ() -> None:
+    old, new = measured(0.80, 0.81), measured(0.70, 0.71)
+    others = {str(run): measured(0.6 + run / 100, 0.605 + run / 100) for run in range(9)}
+    of_errors = {str(run): measured(0.6, 0.605, metric="test_mse") for run in range(9)}
+    untested = {name: replace(other, outcomes=None) for name, other in others.items()}
+    alone = judge("run", old, new)
+    (among,) = compare({"run": old, **others}, {"run": new}).changes
+    assert among.p is not None
+    assert alone.p is not None
+    assert among.p < alone.p / 10
+    elsewhere = {str(run): measured(0.6, 0.605, ids="other") for run in range(9)}
+    for apart in (of_errors, untested, elsewhere):
+        (change,) = compare({"run": old, **apart}, {"run": new}).changes
+        assert change.p == alone.p
+
+
 CHANGES = {
     "a drop beyond the images": ((0.8,), (0.7,), 0, True, True),
     "a rise beyond the images": ((0.7,), (0.8,), 0, True, False),

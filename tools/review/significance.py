@@ -88,7 +88,8 @@ def compare(before: Mapping[str, Measured | None], after: Mapping[str, Measured 
         elif old.figures[name_metric(old)] == new.figures[name_metric(new)]:
             found.unchanged.append(run)
         else:
-            found.changes.append(judge(run, old, new))
+            others = [measured for name, measured in before.items() if measured and name != run]
+            found.changes.append(judge(run, old, new, others))
     found.changes = correct(found.changes)
     return found
 
@@ -105,20 +106,27 @@ def name_metric(measured: Measured) -> str:
     return next(metric for metric in METRICS if metric in measured.figures)
 
 
-def judge(run: str, old: Measured, new: Measured) -> Change:
+def judge(run: str, old: Measured, new: Measured, others: Sequence[Measured] = ()) -> Change:
     """The change of a run's figure, with the interval and the test by which the comparison judges two runs.
 
     They are paired, over test images and seeds; None where the two were not tested on the same images, or
-    one of them has no outcomes.
+    one of them has no outcomes. others: runs that help to say how far seeds differ.
     """
-    metric, pair = name_metric(new), _compare(old, new)
+    metric, pair = name_metric(new), _compare(old, new, others)
     seeds = len(old.seeds), len(new.seeds)
     interval, p = ((pair.low, pair.high), pair.p) if pair else (None, None)
     return Change(run, metric, old.figures[metric], new.figures[metric], interval, p, seeds)
 
 
-def _compare(old: Measured, new: Measured) -> Pair | None:
+def _compare(old: Measured, new: Measured, others: Sequence[Measured]) -> Pair | None:
     if old.outcomes is None or new.outcomes is None or old.outcomes.ids != new.outcomes.ids:
         return None
-    (pair,) = compare_pairs({"after": new.outcomes.values, "before": old.outcomes.values})
+    alike = [
+        other.outcomes.values
+        for other in others
+        if other.outcomes
+        and other.outcomes.ids == new.outcomes.ids
+        and name_metric(other) == name_metric(new)
+    ]
+    (pair,) = compare_pairs({"after": new.outcomes.values, "before": old.outcomes.values}, alike)
     return pair

@@ -1,6 +1,6 @@
 """Every two of several runs on the same images: how far apart they are, and whether that is real."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 
@@ -46,15 +46,17 @@ class Pair:
         return self.corrected < ALPHA
 
 
-def compare_pairs(outcomes: Mapping[str, Floats]) -> list[Pair]:
+def compare_pairs(outcomes: Mapping[str, Floats], others: Sequence[Floats] = ()) -> list[Pair]:
     """Compare every two of two or more runs {name: float64 [seeds, n]}, all on the same n images in order.
+
+    others: outcomes of runs that only say how far seeds differ.
 
     A difference of chance is normal: its variance has a part of the images, from their bootstrap, and one of
     the seeds of each run that has several (lineup.statistics.spread). How large the second part is is known
     but roughly, which makes the tails long. The p of two runs of one seed each is exact McNemar's where
     outcomes are right or wrong. Holm's method (1979) corrects for the number of pairs.
     """
-    resampled, spreads = resample(list(outcomes.values())), spread_seeds(list(outcomes.values()))
+    resampled, spreads = resample(list(outcomes.values())), spread_seeds([*outcomes.values(), *others])
     places = {name: place for place, name in enumerate(outcomes)}
     chosen = list(combinations(outcomes, 2))
     measured = [
