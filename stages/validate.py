@@ -143,7 +143,7 @@ def find_slow_runs(params: Params) -> Iterator[str]:
     if runs and on_cpu and capability in WITHOUT_BF16:
         yield (
             f"params.yaml: {name_runs(runs)}: precision bf16, which this processor ({processor_name()}, "
-            f"{capability}) computes about ten times as slowly as fp32; expected AVX-512 or an accelerator; "
+            f"{capability}) computes several times as slowly as fp32; expected AVX-512 or an accelerator; "
             "fix: set precision to fp32 in the recipe of what you train here"
         )
 
