@@ -122,6 +122,21 @@ def test_what_is_not_told_apart_is_told_with_its_distance_and_what_the_correctio
     assert "p 0.0008 if it were the only pair). Between the first two" in told
 
 
+@pytest.mark.parametrize(
+    ("task", "smallest", "told"),
+    [
+        ("classification", 1.3, "this test finds no difference, however large: more seeds would help."),
+        ("classification", 0.99, "this test finds a difference of 99.00 points or more 80 % of the time."),
+        ("reconstruction", 1.3, "this test finds a difference of 1.300000 or more 80 % of the time."),
+    ],
+)
+def test_a_difference_that_cannot_be_is_not_told(task: str, smallest: float, told: str) -> None:
+    pair = Pair("a", "b", 0.2, -9, 9, 0.4, 0.4, smallest, None)
+    counts = {"a": 1, "b": 2}
+    contest = Contest(task, "digits", [pair], {"a": 1, "b": 1}, None, counts, 100, counts)
+    assert f"Between the first two, {told}" in " ".join(tell(contest, Shared(100, "cd", [], []), {}))
+
+
 def test_all_right_and_all_wrong_are_not_the_same_answers(
     comparable: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,9 +18,14 @@ def format_figure(metric: str, value: float, sign: str = "") -> str:
 
 def format_differences(metric: str, *values: float, sign: str = "+") -> str:
     """Differences of two figures, joined by `to`: accuracies differ by points, hundredths of all images."""
-    if _quantity(metric) == "accuracy":
+    if is_share(metric):
         return " to ".join(format(100 * value, f"{sign}.2f") for value in values) + " points"
     return " to ".join(format_figure(metric, value, sign) for value in values)
+
+
+def is_share(metric: str) -> bool:
+    """Whether a figure is a share of all images, so that none is above 1."""
+    return _quantity(metric) == "accuracy"
 
 
 def is_smaller_better(metric: str) -> bool:

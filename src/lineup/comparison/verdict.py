@@ -3,7 +3,13 @@
 from collections.abc import Mapping, Sequence
 
 from lineup.comparison.duplicates import Shared
-from lineup.comparison.figures import format_differences, format_figure, is_smaller_better, name_metric
+from lineup.comparison.figures import (
+    format_differences,
+    format_figure,
+    is_share,
+    is_smaller_better,
+    name_metric,
+)
 from lineup.comparison.significance import Contest
 from lineup.comparison.tasks import TASKS
 from lineup.statistics.pairs import ALPHA, POWER, Pair
@@ -98,6 +104,8 @@ def _place(contest: Contest, difference: float, equal: str) -> str:
 def _tell_power(contest: Contest, pair: Pair) -> str:
     if not pair.smallest:
         return "" if pair.difference else "The first two give the same answers."
+    if is_share(TASKS[contest.task].headline) and pair.smallest > 1:
+        return "Between the first two, this test finds no difference, however large: more seeds would help."
     found = format_differences(TASKS[contest.task].headline, pair.smallest, sign="")
     return (
         f"Between the first two, this test finds a difference of {found} or more {100 * POWER:.0f} % of the "
