@@ -51,10 +51,10 @@ def compare_pairs(outcomes: Mapping[str, Floats], others: Sequence[Floats] = ())
 
     others: outcomes of runs that only say how far seeds differ.
 
-    A difference of chance is normal: its variance has a part of the images, from their bootstrap, and one of
-    the seeds of each run that has several (lineup.statistics.spread). How large the second part is is known
-    but roughly, which makes the tails long. The p of two runs of one seed each is exact McNemar's where
-    outcomes are right or wrong. Holm's method (1979) corrects for the number of pairs.
+    A difference of chance is normal. Its variance has a part of the images, from their bootstrap, and a part
+    of the seeds of each run that has several, which is known but roughly (lineup.statistics.spread), so that
+    the tails are long. The p of two runs of one seed each is exact McNemar's where outcomes are right or
+    wrong. Holm's method (1979) corrects for the number of pairs.
     """
     resampled, spreads = resample(list(outcomes.values())), spread_seeds([*outcomes.values(), *others])
     places = {name: place for place, name in enumerate(outcomes)}

@@ -15,7 +15,7 @@ from scipy.stats import chi2
 
 from lineup.statistics.answers import Floats
 
-POINTS = 50
+POINTS = 50  # of what a variance may be: p is within 0.1 % of what 600 give
 REST = 1e-12  # the probability of variances beyond the first and last point
 LARGEST = 1e4  # degrees of freedom that are as good as infinitely many
 
@@ -61,8 +61,7 @@ def spread_seeds(outcomes: Sequence[Floats]) -> list[Spread]:
     freedoms = np.array([seeds.freedom for seeds in known], dtype=np.float64)
     scale, freedom = _fit(ratios, freedoms)
     return [
-        _update(seeds, len(run), scale, freedom, freedoms.sum()) if seeds.single > 0 else NONE
-        for seeds, run in zip(measured, outcomes, strict=True)
+        _update(seeds, scale, freedom, freedoms.sum()) if seeds.single > 0 else NONE for seeds in measured
     ]
 
 
@@ -99,7 +98,7 @@ def _fit(ratios: Floats, freedoms: Floats) -> tuple[float, float]:
     return float(scale), float(freedom)
 
 
-def _update(seeds: _Seeds, number: int, scale: float, freedom: float, pooled: float) -> Spread:
+def _update(seeds: _Seeds, scale: float, freedom: float, pooled: float) -> Spread:
     """What is known of one run once the others are: its variance is scaled inverse chi-squared.
 
     pooled: the degrees of freedom of all runs together, than which none knows more.
@@ -109,5 +108,6 @@ def _update(seeds: _Seeds, number: int, scale: float, freedom: float, pooled: fl
     total = min(total, pooled)
     draws = np.geomspace(chi2.ppf(REST, total), chi2.isf(REST, total), POINTS)
     weights = chi2.pdf(draws, total) * draws  # evenly spaced in the logarithm
-    variances = np.maximum(variance * total / draws - seeds.single, 0) / number
+    # The mean of all seeds varies less than one of them.
+    variances = np.maximum(variance * total / draws - seeds.single, 0) / (seeds.freedom + 1)
     return Spread(variances, weights / weights.sum())
