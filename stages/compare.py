@@ -12,7 +12,7 @@ from typing import Any
 from rich.console import Console
 
 from lineup.claims import read_claims
-from lineup.comparison import reproductions, significance
+from lineup.comparison import gains, reproductions, significance
 from lineup.comparison.curves import average_curves, format_curves
 from lineup.comparison.duplicates import read_shared, score_unique
 from lineup.comparison.entry import Entry
@@ -52,21 +52,24 @@ def main() -> None:
     table = build_table(runs, waiting, results, claims, protocols, ranks, unique)
     verdicts = {(each.task, each.dataset): tell(each, shared[each.dataset], unique) for each in contests}
     claimed = reproductions.compare_claims(table, results, claims)
+    groups = group_measured(table)
+    gained = {(group.task.name, group.dataset): gains.list_gains(group, runs, contests) for group in groups}
 
     write_text(METRICS / "comparison.csv", format_csv(table))
     write_text(METRICS / "comparison.json", format_json(table))
-    write_text(METRICS / "comparison.md", format_markdown(table, claimed, verdicts))
+    write_text(METRICS / "comparison.md", format_markdown(table, claimed, verdicts, gained))
     write_text(METRICS / "reproductions.csv", format_csv(claimed, reproductions.COLUMNS))
     tested = significance.list_pairs(contests)
     write_text(METRICS / "significance.csv", format_csv(tested, significance.COLUMNS))
     for name, task in TASKS.items():
         curves = average_curves({run: results[run] for run in runs if runs[run].task == name}, task)
         write_text(PLOTS / f"comparison/{name}_curves.csv", format_curves(curves, task))
-    classifiers = [group.rows for group in group_measured(table) if group.task.name == "classification"]
+    classifiers = [group.rows for group in groups if group.task.name == "classification"]
     save_figure(draw_accuracy(classifiers[0] if classifiers else []), PLOTS / "comparison/accuracy.png")
     save_figure(draw_cost(classifiers[0] if classifiers else []), PLOTS / "comparison/cost.png")
     samples = {name: png for name, png in read_pictures(PLOTS / "samples").items() if name in params.views}
-    write_text(PLOTS / "report.html", format_report(table, claimed, results, samples, contests, verdicts))
+    page = format_report(table, claimed, results, samples, contests, verdicts, gained)
+    write_text(PLOTS / "report.html", page)
     console = Console(width=100)
     print_tables(table, claimed, verdicts, console)
     if gone := list_gone(params):

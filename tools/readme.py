@@ -1,11 +1,14 @@
-"""Bring README.md's table of results up to date: `python tools/readme.py`.
+"""Bring README.md's tables of results up to date: `python tools/readme.py`.
 
-In: metrics/comparison.md and metrics/training/. Out: README.md, between its two markers.
+In: metrics/comparison.md and metrics/training/. Out: README.md, between its markers.
 """
 
 import json
+from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 
+from lineup.comparison import gains
 from lineup.comparison.table import NOT_RUN
 from lineup.comparison.texts import DECLARED
 from lineup.console import stage
@@ -13,9 +16,9 @@ from lineup.environment import describe_machine
 from lineup.errors import LineupError
 from lineup.files import write_text
 
-README = Path("README.md")
-BEGIN = "<!-- comparison: `make readme` copies metrics/comparison.md here -->\n"
-END = "<!-- end of comparison -->"
+README, METRICS = Path("README.md"), Path("metrics")
+# What stands between markers: what initial weights gained, where transfer is told of, and all the rest.
+GAINS, COMPARISON = "gains", "comparison"
 ALL_ROWS = (
     "What has no result yet, the reports' other rows and the runs that wait: "
     "[metrics/comparison.md](metrics/comparison.md)."
@@ -24,19 +27,30 @@ ALL_ROWS = (
 
 def main() -> None:
     """Rewrite the results in README.md."""
-    write_text(README, insert(README.read_text(encoding="utf-8"), describe_results(Path("metrics"))))
+    write_text(README, show_results(README.read_text(encoding="utf-8"), METRICS))
 
 
-def insert(text: str, results: str) -> str:
-    """README's text with `results` between its markers. Raises LineupError if a marker is missing."""
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
+def show_results(text: str, metrics: Path) -> str:
+    """README's text with the results that lie in the folder `metrics`."""
+    paragraphs = (metrics / "comparison.md").read_text(encoding="utf-8").split("\n\n")
+    tables = [after for part, after in pairwise(paragraphs) if part == gains.HEADING]
+    rest = [part for part in paragraphs if part not in (gains.HEADING, *tables, gains.NOTE)]
+    text = insert(text, GAINS, "\n\n".join([*tables, gains.NOTE] if tables else []))
+    return insert(text, COMPARISON, describe_results(rest, metrics))
+
+
+def insert(text: str, name: str, results: str) -> str:
+    """README's text with `results` between the markers of `name`. Raises LineupError if one is missing."""
+    first = f"<!-- {name}: `make readme` copies this from metrics/comparison.md -->\n"
+    last = f"<!-- end of {name} -->"
+    before, begin, rest = text.partition(first)
+    _, end, after = rest.partition(last)
     if not (begin and end):
-        raise LineupError(str(README), "a marker is missing", f"{BEGIN.strip()} and {END}", "put it back")
+        raise LineupError(str(README), "a marker is missing", f"{first.strip()} and {last}", "put it back")
     return f"{before}{begin}\n{results}\n{end}{after}"
 
 
-def describe_results(metrics: Path) -> str:
+def describe_results(paragraphs: Iterable[str], metrics: Path) -> str:
     """The comparison, less what has no result, and the machines on which its runs were trained."""
     records = [
         json.loads(path.read_text(encoding="utf-8")) for path in sorted(metrics.glob("training/*.json"))
@@ -44,9 +58,7 @@ def describe_results(metrics: Path) -> str:
     machines = sorted(
         {describe_machine(seed["environment"]) for record in records for seed in record["seeds"].values()}
     )
-    text = (metrics / "comparison.md").read_text(encoding="utf-8")
-    paragraphs = (part for part in text.split("\n\n") if not part.startswith(DECLARED))
-    lines = "\n\n".join(paragraphs).splitlines()
+    lines = "\n\n".join(part for part in paragraphs if not part.startswith(DECLARED)).splitlines()
     table = "\n".join(line for line in lines if f"| {NOT_RUN} |" not in line).strip()
     return f"{table}\n\n{ALL_ROWS}\n\nTrained on: {'; '.join(machines)}."
 

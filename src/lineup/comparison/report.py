@@ -11,6 +11,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 from PIL import Image
 
+from lineup.comparison import gains
 from lineup.comparison.confusions import find_worst
 from lineup.comparison.curves import average_curves
 from lineup.comparison.figures import format_differences, name_metric
@@ -57,10 +58,12 @@ def format_report(
     samples: Mapping[str, bytes],
     contests: Sequence[Contest],
     verdicts: Verdicts,
+    gained: gains.Gains,
 ) -> str:
     """The page, from `build_table`, `compare_claims` and what they came from.
 
-    samples: PNGs by view; contests and verdicts: what is really different, as figures and in words.
+    samples: PNGs by view; contests and verdicts: what is really different, as figures and in words;
+    gained: what initial weights gained.
     """
     measured = [row for row in table if row["status"] == MEASURED]
     common, differing = compare_environments({row["run"]: results[row["run"]] for row in measured})
@@ -83,6 +86,7 @@ def format_report(
         _show_group(group, results)
         | {"contests": [each for each in contests if each.pairs and _is_of(each, group)]}
         | {"told": verdicts[group.task.name, group.dataset]}
+        | {"gained": gained[group.task.name, group.dataset], "gain_columns": gains.list_columns(group.task)}
         for group in group_measured(table)
     ]
     return page.get_template("report.html").render(
@@ -93,6 +97,8 @@ def format_report(
         headlines=select_headlines(reproductions),
         reproductions=reproductions,
         scores=score_runs(table),
+        gain_title=gains.TITLE,
+        gain_note=gains.NOTE,
         deliberate=DELIBERATE,
         samples=samples,
         captions=CAPTIONS,

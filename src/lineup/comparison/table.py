@@ -42,6 +42,7 @@ LAST_COLUMNS = (
     "test_unique",
     "origin",
     "confused",
+    "seconds",
 )
 COLUMNS = tuple(dict.fromkeys((*FIRST_COLUMNS, *METRICS, *LAST_COLUMNS)))
 
@@ -148,7 +149,7 @@ def _declare(
 def _measure(row: Row, result: Result) -> Row:
     task = TASKS[row["task"]]
     measured: Row = {"status": MEASURED, **{key: result.metrics[key] for key in (*task.metrics, *COST)}}
-    measured |= {key: result.training[key] for key in (*TRAINING, "device", "precision")}
+    measured |= {key: result.training[key] for key in (*TRAINING, "seconds", "device", "precision")}
     measured |= {key: result.latency[key] for key in ("latency_ms", "batch_images_per_second")}
     measured |= {key: result.metrics.get(key) for key in SEEDS_INTERVAL}
     measured |= {f"{split}_sd": result.detail["sd"][f"{split}_{task.headline}"] for split in ("val", "test")}

@@ -6,6 +6,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from lineup.comparison import gains
 from lineup.comparison.figures import format_figure, name_metric
 from lineup.comparison.protocols import MET, NOTHING_FIXED
 from lineup.comparison.reproductions import select_headlines
@@ -16,7 +17,7 @@ from lineup.comparison.tasks import TASKS
 # By task and dataset, the lines that say who wins.
 Verdicts = Mapping[tuple[str, str], Sequence[str]]
 # Columns of words, which stand left.
-RUN_TEXTS = ("Run", "From", "Row", "Most confused", "Probe most confused")
+RUN_TEXTS = ("Run", "From", "Row", "Twin", "Really better", "Most confused", "Probe most confused")
 CLAIM_TEXTS = ("Row", "Model", "Metric", "On test", "Protocol", "Run")
 # What a terminal of 100 columns has no room for.
 WIDE_ONLY = ("F1", "MACs", "SSIM")
@@ -42,13 +43,15 @@ DELIBERATE = (
 )
 
 
-def format_markdown(table: Sequence[Row], reproductions: Sequence[Row], verdicts: Verdicts) -> str:
+def format_markdown(
+    table: Sequence[Row], reproductions: Sequence[Row], verdicts: Verdicts, gained: gains.Gains
+) -> str:
     """A table for each task and dataset, the runs that wait, and the reports' claims beside ours."""
     parts: list[str] = []
     for group in group_measured(table):
         parts += [f"### {group.title}", _format_runs(group.rows, _list_columns(group))]
         parts.append("\n".join(f"- {line}" for line in verdicts[group.task.name, group.dataset]))
-        parts += [_explain(group), _format_more(group)]
+        parts += [_explain(group), *_format_gains(group, gained), _format_more(group)]
     parts += [text for text in (describe_alarms(table), describe_waiting(table)) if text]
     if any(row["run"] for row in reproductions):
         parts += [
@@ -135,6 +138,14 @@ def _explain(group: Group) -> str:
     """What the columns of a table are."""
     heads = [column.head for column in _list_columns(group)]
     return " ".join([MEANS, *(text for head, text in LEGEND.items() if head in heads), group.task.note])
+
+
+def _format_gains(group: Group, gained: gains.Gains) -> list[str]:
+    """What initial weights gained, where a run starts from some and has a twin."""
+    rows = gained[group.task.name, group.dataset]
+    if not rows:
+        return []
+    return [gains.HEADING, _format_runs(rows, gains.list_columns(group.task)), gains.NOTE]
 
 
 def _format_more(group: Group) -> str:

@@ -1,0 +1,107 @@
+"""What initial weights gained: which run is the twin of another, and how far apart they are."""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from made_up import compare, make_results
+
+from lineup.comparison.gains import TITLE
+
+HEAD = "| Run | From | Epochs | Seconds | Test | Twin | Epochs | Seconds | Test |"
+VIEW = {"dataset": "digits", "color": "gray", "size": 8, "validation": 0.2, "split_seed": 0}
+
+
+def declare_transfer(folder: Path, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """d3 starts from what another run has learned; `changes` are made to the entries of runs."""
+    path = folder / "params.yaml"
+    data = json.loads(path.read_text())
+    data["weights"]["handed"] = {"source": "run", "needs": "models/b1", "seed": 0}
+    data["views"]["other"] = VIEW | {"normalize": "symmetric"}
+    data["augments"]["turned"] = data["augments"]["none"] | {"rotate": 9.0}
+    for name, change in {"d3": {"weights": "handed"}, **changes}.items():
+        data["runs"][name] |= change
+    path.write_text(json.dumps(data))
+
+
+def set_training(folder: Path, run: str, epochs: int, seconds: float) -> None:
+    """The epochs and seconds that training a seed of `run` took."""
+    path = folder / f"metrics/training/{run}.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"epochs": epochs, "seconds": seconds}))
+
+
+def read_gains(folder: Path) -> list[list[str]]:
+    """The cells of the table of gains, row by row; none if there is no such table."""
+    _, found, rest = (folder / "metrics/comparison.md").read_text().partition(f"#### {TITLE}\n\n")
+    lines = rest.partition("\n\n")[0].splitlines() if found else []
+    assert not lines or lines[0].startswith(HEAD)
+    return [[cell.strip() for cell in line.split("|")[1:-1]] for line in lines[2:]]
+
+
+def test_without_initial_weights_there_is_no_gain(compared: Path) -> None:
+    assert read_gains(compared) == []
+    assert TITLE not in (compared / "plots/report.html").read_text()
+
+
+def test_a_gain_is_the_run_less_its_twin(comparable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declare_transfer(comparable, {name: {"augment": "turned"} for name in ("b1", "d3_fp32", "resnet18_e1")})
+    set_training(comparable, "d3", 12, 1234.5)
+    compare(comparable, monkeypatch, drawn=True)
+    (cells,) = read_gains(comparable)
+    assert cells[:5] == ["d3", "digits", "12", "1,234", "0.7360"]
+    assert cells[5:9] == ["own", "10", "91", "0.6960"]
+    assert cells[9] == "+4.00 points"
+    assert 0 < float(cells[11]) <= 1
+    page = (comparable / "plots/report.html").read_text()
+    assert TITLE in page
+    assert '<td data-value="own">own</td>' in page
+
+
+def test_a_loss_is_negative_whichever_stands_first(comparable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_results(comparable, "resnet18_e1", [0], 0.99, 6.2)
+    declare_transfer(comparable, {name: {"augment": "turned"} for name in ("b1", "d3_fp32", "own")})
+    compare(comparable, monkeypatch)
+    (cells,) = read_gains(comparable)
+    assert (cells[0], cells[5], cells[9], cells[12]) == ("d3", "resnet18_e1", "-25.00 points", "resnet18_e1")
+    low, high = (float(word) for word in cells[10].removesuffix(" points").split(" to "))
+    assert low < -25 < high < 0
+
+
+def test_the_twin_has_as_many_epochs_or_else_the_nearest_time(
+    comparable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare_transfer(comparable, {})
+    set_training(comparable, "d3", 12, 100.0)
+    for place, run in enumerate(("b1", "d3_fp32", "resnet18_e1", "own")):
+        set_training(comparable, run, 10, 300.0 - 50 * place)
+    compare(comparable, monkeypatch)
+    assert [cells[5] for cells in read_gains(comparable)] == ["own"]
+    set_training(comparable, "b1", 12, 9000.0)
+    compare(comparable, monkeypatch)
+    assert [cells[5] for cells in read_gains(comparable)] == ["b1"]
+
+
+@pytest.mark.parametrize(
+    ("change", "twins"),
+    [
+        ({"augment": "turned"}, []),
+        ({"tta": "flip"}, []),
+        ({"weights": "handed"}, []),
+        ({"model": "wider"}, []),
+        ({"view": "other"}, ["own"]),
+    ],
+    ids=str,
+)
+def test_twins_share_all_but_weights_recipe_and_normalisation(
+    comparable: Path, monkeypatch: pytest.MonkeyPatch, change: dict[str, str], twins: list[str]
+) -> None:
+    others = {name: {"augment": "turned"} for name in ("b1", "d3_fp32", "resnet18_e1")}
+    declare_transfer(comparable, {**others, "own": change})
+    path = comparable / "params.yaml"
+    data = json.loads(path.read_text())
+    data["models"]["mlp"]["wider"] = {"layers": [32], "dropout": 0.1}
+    path.write_text(json.dumps(data))
+    compare(comparable, monkeypatch)
+    assert [cells[5] for cells in read_gains(comparable)] == twins
