@@ -350,6 +350,16 @@ def test_without_a_folder_nothing_is_merged() -> None:
         merge.main("")
 
 
+def test_a_bundle_in_the_repository_is_replaced_and_not_packed(home: Pipeline) -> None:
+    pack_runs("later", "--out", "tmp/out")
+    first = check_parts(Path("tmp/out"))
+    pack_runs("later", "--out", "tmp/out")
+    assert check_parts(Path("tmp/out")).facts == first.facts
+    read_parts(check_parts(Path("tmp/out")), Path("tmp/out"), Path(".lineup/unpacked"))
+    assert not home.path(".lineup/unpacked/repository/tmp").exists()
+    assert not first.facts["commit"].endswith("+")
+
+
 def test_one_bundle_holds_the_tree_as_it_stands(home: Pipeline, tmp_path: Path) -> None:
     home.append("stages/train.py")
     home.path("src/lineup/new.py").write_text("NEW = 1\n")

@@ -57,10 +57,12 @@ def test_a_mirror_folder_is_asked_first_and_left_alone(
     assert site.requests == []
 
 
+@pytest.mark.parametrize("absent", [404, 403])
 def test_a_mirror_address_is_asked_for_every_ending_and_then_the_official_page(
-    remote: Remote, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    remote: Remote, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, absent: int
 ) -> None:
     monkeypatch.setenv("LINEUP_MIRROR", f"{site.url}/mirror/")
+    site.pages["/mirror/some-set.tar"] = Page(b"<html>no", absent, {"Content-Type": "text/html"})
     site.pages["/mirror/some-set.tar.xz"] = Page(b"mirrored")
     archive = fetch(remote, tmp_path)
     assert (archive.path.read_bytes(), archive.proven, archive.temporary) == (b"mirrored", False, True)

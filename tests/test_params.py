@@ -361,6 +361,42 @@ def test_a_warmup_ends_before_its_phase() -> None:
     assert "recipes.d3.phases.first.schedule.warmup: 3 epochs of 3;" in refusal(short)
 
 
+def test_nesterov_has_momentum_in_every_phase() -> None:
+    data = changed("recipes.d3.optimizer", "nesterov")
+    data["recipes"]["d3"] |= {"momentum": 0.0, "phases": {}}
+    assert "recipes.d3.momentum: 0 with nesterov; expected more than 0;" in refusal(data)
+    data["recipes"]["d3"]["momentum"] = 0.9
+    check(data, FILE)
+    data["recipes"]["d3"]["phases"] = {"head": {}, "all": {"momentum": 0.0}}
+    assert "recipes.d3.phases.all.momentum: 0 with nesterov;" in refusal(data)
+    data["recipes"]["d3"]["phases"]["all"]["optimizer"] = "sgd"
+    check(data, FILE)
+
+
+@pytest.mark.parametrize(
+    ("trainable", "phases", "fits"),
+    [
+        ("all", {}, True),
+        ("all", {"slow": {"lr": 0.1}}, True),
+        ("head", {}, True),
+        ("all", {"head": {"trainable": "head"}, "whole": {}}, False),
+        ("all", {"whole": {"first_rate": 0.3}}, False),
+        ("all", {"whole": {"dropout": 0.1}}, False),
+        (0.5, {}, False),
+    ],
+    ids=str,
+)
+def test_what_fast_keeps_fixed_is_not_trained(trainable: Any, phases: dict[str, Any], fits: bool) -> None:
+    data = changed("recipes.d3.trainable", trainable)
+    data["recipes"]["d3"]["phases"] = phases
+    data["models"]["fast"] = {"few": {"widths": [8, 8, 8]}}
+    data["runs"]["d3"] |= {"family": "fast", "model": "few"}
+    if fits:
+        check(data, FILE)
+    else:
+        assert "runs.d3: recipes.d3 trains parts of the network in turn" in refusal(data)
+
+
 @pytest.mark.parametrize(
     ("place", "value", "expected"),
     [
@@ -467,6 +503,17 @@ def test_weights_of_a_run_name_a_run_that_is_there(
 ) -> None:
     with pytest.raises(LineupError, match=message):
         check(handed_on(section, **changes), FILE)
+
+
+def test_weights_of_a_file_have_a_mean_and_a_deviation_a_channel() -> None:
+    data = everything()
+    data["weights"]["mine"] = {
+        "source": "file", "needs": "mine.safetensors", "architecture": "a", "mean": [1.0, 2.0, 3.0],
+        "std": [2.0, 2.0, 2.0], "licence": "MIT",
+    }  # fmt: skip
+    check(data, FILE)
+    data["weights"]["mine"]["std"] = [2.0]
+    assert "weights.mine.std: [2.0]; expected as many values as mean has, 3; fix: " in refusal(data)
 
 
 def test_weights_that_wait_are_not_for_runs_that_do_not() -> None:

@@ -39,6 +39,11 @@ def test_the_example_of_parameters_is_what_params_yaml_says() -> None:
     assert example["runs"] == {key: params["runs"][key] for key in example["runs"]}
 
 
+def test_without_a_comparison_it_is_said_how_to_get_one(tmp_path: Path) -> None:
+    with pytest.raises(LineupError, match=r"comparison\.md: not there; .*; fix: run `dvc repro compare`"):
+        show_results("", tmp_path)
+
+
 def test_only_what_is_between_the_markers_changes() -> None:
     assert insert(f"a\n{BEGIN}old{END}\nb", "a", "new") == f"a\n{BEGIN}\nnew\n{END}\nb"
 

@@ -1,7 +1,8 @@
 """What a sweep has found: the choice, the table and the picture."""
 
 import csv
-from typing import Any
+from pathlib import Path
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -9,8 +10,13 @@ from matplotlib.patches import Rectangle
 from matplotlib.text import Annotation
 from swept import MACHINE, make_rows, small
 
+from sweep import results
 from sweep.picture import BEST, draw
-from sweep.results import choose, format_csv, format_markdown
+from sweep.results import choose, find_results, format_csv, format_markdown
+from sweep.schema import Best
+
+ROOT = Path(__file__).parents[1]
+CHOICES = get_args(get_args(Best)[0])
 
 
 def test_validation_chooses_and_test_does_not() -> None:
@@ -19,6 +25,18 @@ def test_validation_chooses_and_test_does_not() -> None:
     lowest = small(best="lowest val_loss")
     assert choose(lowest, made) is made[1]
     assert choose(small(), make_rows(small(), [None, None])) is None
+
+
+@pytest.mark.parametrize("best", CHOICES)
+def test_every_figure_that_may_choose_is_one_that_runs_have(
+    best: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = "d3" if best.endswith(("accuracy", "loss")) else "a6"
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr(results, "list_experiments", lambda: {"s-1": "HEAD"})
+    monkeypatch.setattr(results, "identify_revision", lambda *_: "id1")
+    found = find_results("s", small(best=best, run=run), (), Path("no/table"))
+    assert found["id1"].validation > 0 < found["id1"].test
 
 
 def test_the_table_has_every_point_and_marks_the_best() -> None:

@@ -32,7 +32,10 @@ def main() -> None:
 
 def show_results(text: str, metrics: Path) -> str:
     """README's text with the results that lie in the folder `metrics`."""
-    paragraphs = (metrics / "comparison.md").read_text(encoding="utf-8").split("\n\n")
+    compared = metrics / "comparison.md"
+    if not compared.exists():
+        raise LineupError(str(compared), "not there", "the results to be shown", "run `dvc repro compare`")
+    paragraphs = compared.read_text(encoding="utf-8").split("\n\n")
     tables = [after for part, after in pairwise(paragraphs) if part == gains.HEADING]
     rest = [part for part in paragraphs if part not in (gains.HEADING, *tables, gains.NOTE)]
     text = insert(text, GAINS, "\n\n".join([*tables, gains.NOTE] if tables else []))

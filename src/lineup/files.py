@@ -29,10 +29,14 @@ def write_atomic(path: Path, write: Callable[[Path], None]) -> None:
         _flush(temporary)
         temporary.replace(path)
         _flush(path.parent)
-    except OSError as error:
+    except Exception as error:
+        # safetensors has an error of its own for a full disk. It is known by name: the program of a bundle
+        # runs where that library is not there yet.
+        if not isinstance(error, OSError) and type(error).__name__ != "SafetensorError":
+            raise
         raise LineupError(
             str(path),
-            f"could not be written ({error.strerror or error})",
+            f"could not be written ({getattr(error, 'strerror', None) or error})",
             "enough free space",
             "free some and run again",
         ) from error

@@ -83,7 +83,7 @@ def main(*words: str) -> None:
     with Repo() as repo:
         needs = find_needs(runs, moved, lambda stage: _is_fresh(repo, stage))
         check_state(repo, [run for run in runs if run not in waiting], needs)
-    tracked, (commit, changed) = list_tracked(), describe_commit()
+    tracked, (commit, changed) = list_tracked(asked.out), describe_commit(asked.out)
     with TemporaryDirectory() as temporary:
         requirements = read_requirements(ROOT / "pyproject.toml")
         if asked.wheels != "none":
@@ -251,16 +251,24 @@ def _is_stale(repo: Repo, stages: Sequence[str]) -> bool:
     return any((change.kind, change.how) != ("changed deps", "deleted") for change in changes)
 
 
-def list_tracked() -> list[Path]:
-    """The files of the repository as they stand: what git tracks, and new files that it does not ignore."""
+def list_tracked(out: Path) -> list[Path]:
+    """The files of the repository as they stand: what git tracks, and new files that it does not ignore.
+
+    Nothing in `out`: an older bundle that lies there is about to be replaced.
+    """
     said = ask_git("ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    return [path for path in map(Path, said.split("\0")) if path.is_file()]
+    return [path for path in map(Path, said.split("\0")) if path.is_file() and not _is_in(path, out)]
 
 
-def describe_commit() -> tuple[str, bool]:
-    """The commit, with `+` where files differ from it, and whether they do."""
-    changed = bool(ask_git("status", "--porcelain"))
+def describe_commit(out: Path) -> tuple[str, bool]:
+    """The commit, with `+` where files other than those in `out` differ from it, and whether they do."""
+    lines = ask_git("status", "--porcelain", "--untracked-files=all").splitlines()
+    changed = any(not _is_in(Path(line[3:]), out) for line in lines)
     return ask_git("rev-parse", "--short=12", "HEAD").strip() + "+" * changed, changed
+
+
+def _is_in(path: Path, folder: Path) -> bool:
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def collect_files(runs: Iterable[str], tracked: Iterable[Path], needs: Needs) -> dict[str, Content]:

@@ -132,8 +132,8 @@ def _seeds(sweep: Sweep, point: Point) -> str:
 
 
 def _read_result(sweep: Sweep, experiment: str, revision: str) -> Result:
-    path = f"metrics/runs/{sweep.run}.json"
-    figures: Mapping[str, float] = json.loads(ask_git("show", f"{revision}:{path}"))
+    path = f"metrics/detail/{sweep.run}.json"
+    figures: Mapping[str, float] = json.loads(ask_git("show", f"{revision}:{path}"))["mean"]
     for metric in (sweep.metric, sweep.test_metric):
         if metric not in figures:
             known = ", ".join(figure for figure in figures if figure.startswith("val_"))

@@ -58,7 +58,7 @@ class Choice(Entry):
 
     @property
     def metric(self) -> str:
-        """The figure of validation that chooses, as metrics/runs/<run>.json names it."""
+        """The figure of validation that chooses, as metrics/detail/<run>.json names it."""
         return self.best.split()[1]
 
     @property

@@ -9,7 +9,7 @@ from lineup.errors import LineupError
 
 def find_misfits(params: Params, path: Path) -> Iterator[LineupError]:
     """What cannot go together in the checked `params` of the file `path`."""
-    for find in (_size_problems, _normalisation_problems, _warmup_problems):
+    for find in (_size_problems, _normalisation_problems, _phase_problems):
         yield from find(params, path)
 
 
@@ -18,6 +18,7 @@ def _size_problems(params: Params, path: Path) -> Iterator[LineupError]:
         for name, run in runs.items():
             yield from _size_problem(f"{path}: {section}.{name}", run, params)
             yield from _task_problems(f"{path}: {section}.{name}", run, params)
+            yield from _fixed_problems(f"{path}: {section}.{name}", run, params)
 
 
 def _size_problem(where: str, run: Run, params: Params) -> Iterator[LineupError]:
@@ -51,18 +52,33 @@ def _task_problems(where: str, run: Run, params: Params) -> Iterator[LineupError
             yield LineupError(where, found, "none for reconstruction", "use a recipe with smoothing 0")
 
 
-def _warmup_problems(params: Params, path: Path) -> Iterator[LineupError]:
-    """Phases that would end before the learning rate has risen."""
+def _fixed_problems(where: str, run: Run, params: Params) -> Iterator[LineupError]:
+    """What would train layers that fast keeps as they are: its whitening and the scales of its batch norm."""
+    recipe = params.recipes[run.recipe]
+    phases = [{"trainable": recipe.trainable, **phase} for phase in recipe.phases.values()]
+    parts = {phase["trainable"] for phase in phases} or {recipe.trainable}
+    held = parts != {"all"} or any({"dropout", "first_rate"} & phase.keys() for phase in phases)
+    if run.family == "fast" and held and parts != {"head"}:
+        found = f"recipes.{run.recipe} trains parts of the network in turn or at other rates"
+        yield LineupError(where, found, "all or the head alone, for family fast", "use another recipe")
+
+
+def _phase_problems(params: Params, path: Path) -> Iterator[LineupError]:
+    """Phases that would end before the learning rate has risen, and Nesterov's method without momentum."""
     for name, recipe in params.recipes.items():
         phases = {f"phases.{key}": phase for key, phase in recipe.phases.items()} or {"": {}}
-        for place, phase in phases.items():
-            schedule, epochs = phase.get("schedule", recipe.schedule), phase.get("epochs", recipe.epochs)
+        for place, changes in phases.items():
+            phase = {**dict(recipe), **changes}
+            where = ".".join(word for word in (f"{path}: recipes.{name}", place) if word)
+            schedule, epochs = phase["schedule"], phase["epochs"]
             if schedule.name == "cosine" and schedule.warmup >= epochs:
-                where = ".".join(
-                    word for word in (f"{path}: recipes.{name}", place, "schedule.warmup") if word
-                )
                 found = f"{schedule.warmup:g} epochs of {epochs}"
-                yield LineupError(where, found, "less than the epochs", "lower it, or train longer")
+                fix = "lower it, or train longer"
+                yield LineupError(f"{where}.schedule.warmup", found, "less than the epochs", fix)
+            if phase["optimizer"] == "nesterov" and not phase["momentum"]:
+                yield LineupError(
+                    f"{where}.momentum", "0 with nesterov", "more than 0", "raise it, or use sgd"
+                )
 
 
 def _normalisation_problems(params: Params, path: Path) -> Iterator[LineupError]:

@@ -12,6 +12,8 @@ from pydantic import (
     JsonValue,
     PlainValidator,
     StringConstraints,
+    ValidationInfo,
+    field_validator,
 )
 
 # pydantic can read typing.TypedDict itself only from Python 3.12 on.
@@ -100,6 +102,15 @@ class FileWeights(Entry):
     mean: PerChannel
     std: Annotated[list[Positive], Field(min_length=1, max_length=3)]
     licence: str
+
+    @field_validator("std")
+    @classmethod
+    def refuse_uneven(cls, std: list[float], info: ValidationInfo) -> list[float]:
+        """Refuse means and deviations of different numbers of channels."""
+        mean = info.data.get("mean", std)
+        if len(std) != len(mean):
+            raise ValueError(f"as many values as mean has, {len(mean)}")
+        return std
 
 
 def check_models(folder: str) -> str:

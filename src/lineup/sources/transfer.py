@@ -17,6 +17,8 @@ TIMEOUT = (10.0, 30.0)  # seconds to connect, and without a byte
 HOPS = 5
 CHUNK = 2**18
 MOST_BYTES = 512 * 2**20  # of a file whose size is not pinned
+# Storage services say 403 for what is not there to whoever may not list its folder.
+ABSENT = {403, 404}
 PASSING = {408, 429, 500, 502, 503, 504}
 MIRROR = "set LINEUP_MIRROR to a folder or URL that has the file"
 
@@ -43,7 +45,7 @@ def download(
     """Collect the bytes of `url` in `part`, after those that an earlier try left there.
 
     size: exact number of bytes, if known. Interruptions are retried after each of `waits` seconds. Raises
-    MissingError for status 404, LineupError for any other refusal; `part` then holds a good beginning
+    MissingError for status 403 or 404, LineupError for any other refusal; `part` then holds a good beginning
     or nothing.
     """
     with session or requests.Session() as open_session:
@@ -118,7 +120,7 @@ def _check_answer(response: requests.Response, url: str) -> None:
     found = f"status {response.status_code} with {kind}, {length} bytes"
     if response.status_code in PASSING:
         raise _CutOffError(found)
-    if response.status_code == 404:
+    if response.status_code in ABSENT:
         raise MissingError(url, found, "status 200 with an archive", MIRROR)
     if response.status_code not in (200, 206) or "html" in kind:
         raise LineupError(url, found, "status 200 with an archive", MIRROR)
