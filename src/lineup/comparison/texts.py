@@ -35,11 +35,11 @@ LEGEND = {
 }
 DELIBERATE = (
     "Protocol leaves out what every run in these rows does on purpose: it holds validation images out of "
-    "train, so that nothing is chosen on test, and has fewer training images; it keeps the epoch that is "
-    "best on validation where a report kept the last; and it may compute in bf16. Reports A, B and C "
-    "validated on the test images, so their figures of validation stand beside ours of test. Our figures of "
-    "train are those of the kept weights, without augmentation and dropout; a report's may be its library's "
-    "running ones, which plots/curves has of ours."
+    "train, so that nothing is chosen on test, and has fewer training images; it keeps the epoch (of its "
+    "last phase) that is best on validation where a report kept the last; and it may compute in bf16. "
+    "Reports A, B and C validated on the test images, so their figures of validation stand beside ours of "
+    "test. Our figures of train are those of the kept weights, without augmentation and dropout; a "
+    "report's may be its library's running ones, which plots/curves has of ours."
 )
 
 
