@@ -374,30 +374,6 @@ def test_nesterov_has_momentum_in_every_phase() -> None:
 
 
 @pytest.mark.parametrize(
-    ("trainable", "phases", "fits"),
-    [
-        ("all", {}, True),
-        ("all", {"slow": {"lr": 0.1}}, True),
-        ("head", {}, True),
-        ("all", {"head": {"trainable": "head"}, "whole": {}}, False),
-        ("all", {"whole": {"first_rate": 0.3}}, False),
-        ("all", {"whole": {"dropout": 0.1}}, False),
-        (0.5, {}, False),
-    ],
-    ids=str,
-)
-def test_what_fast_keeps_fixed_is_not_trained(trainable: Any, phases: dict[str, Any], fits: bool) -> None:
-    data = changed("recipes.d3.trainable", trainable)
-    data["recipes"]["d3"]["phases"] = phases
-    data["models"]["fast"] = {"few": {"widths": [8, 8, 8]}}
-    data["runs"]["d3"] |= {"family": "fast", "model": "few"}
-    if fits:
-        check(data, FILE)
-    else:
-        assert "runs.d3: recipes.d3 trains parts of the network in turn" in refusal(data)
-
-
-@pytest.mark.parametrize(
     ("place", "value", "expected"),
     [
         ("waiting.a6.task", "classification", "task classification with family autoencoder; expected"),

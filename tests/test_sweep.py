@@ -39,7 +39,7 @@ if lr < 0.001 and broken.exists():
     broken.write_text(table.read_text())
     sys.exit("broken")
 for path, found in {
-    "metrics/runs/later.json": {"val_accuracy": 1 - lr, "test_accuracy": lr},
+    "metrics/detail/later.json": {"mean": {"val_accuracy": 1 - lr, "test_accuracy": lr}},
     "metrics/training/later.json": json.loads(os.environ["TRAINING"]),
 }.items():
     Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -52,7 +52,7 @@ STAGE = """stages:
       cmd: python score.py ${key}
       deps: [score.py]
       params: [recipes, "runs.${key}"]
-      metrics: ["metrics/runs/${key}.json": {cache: false}]
+      metrics: ["metrics/detail/${key}.json": {cache: false}]
       outs: ["metrics/training/${key}.json": {cache: false}]
 """
 
@@ -96,7 +96,10 @@ def small_points() -> tuple[Sweep, list[Point]]:
 def invent(name: str, point: Point, figures: dict[str, float]) -> None:
     """Make an experiment of `point`, as DVC leaves one, without running it."""
     base = git("rev-parse", "HEAD")
-    for path, found in {"metrics/runs/later.json": figures, "metrics/training/later.json": TRAINING}.items():
+    for path, found in {
+        "metrics/detail/later.json": {"mean": figures},
+        "metrics/training/later.json": TRAINING,
+    }.items():
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_text(json.dumps(found))
     # JSON is YAML.

@@ -18,7 +18,6 @@ def _size_problems(params: Params, path: Path) -> Iterator[LineupError]:
         for name, run in runs.items():
             yield from _size_problem(f"{path}: {section}.{name}", run, params)
             yield from _task_problems(f"{path}: {section}.{name}", run, params)
-            yield from _fixed_problems(f"{path}: {section}.{name}", run, params)
 
 
 def _size_problem(where: str, run: Run, params: Params) -> Iterator[LineupError]:
@@ -50,17 +49,6 @@ def _task_problems(where: str, run: Run, params: Params) -> Iterator[LineupError
         if params.recipes[run.recipe].smoothing:
             found = f"recipes.{run.recipe}.smoothing of labels"
             yield LineupError(where, found, "none for reconstruction", "use a recipe with smoothing 0")
-
-
-def _fixed_problems(where: str, run: Run, params: Params) -> Iterator[LineupError]:
-    """What would train layers that fast keeps as they are: its whitening and the scales of its batch norm."""
-    recipe = params.recipes[run.recipe]
-    phases = [{"trainable": recipe.trainable, **phase} for phase in recipe.phases.values()]
-    parts = {phase["trainable"] for phase in phases} or {recipe.trainable}
-    held = parts != {"all"} or any({"dropout", "first_rate"} & phase.keys() for phase in phases)
-    if run.family == "fast" and held and parts != {"head"}:
-        found = f"recipes.{run.recipe} trains parts of the network in turn or at other rates"
-        yield LineupError(where, found, "all or the head alone, for family fast", "use another recipe")
 
 
 def _phase_problems(params: Params, path: Path) -> Iterator[LineupError]:
