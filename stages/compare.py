@@ -52,14 +52,13 @@ def main() -> None:
     table = build_table(runs, waiting, results, claims, protocols, ranks, unique)
     verdicts = {(each.task, each.dataset): tell(each, shared[each.dataset], unique) for each in contests}
     claimed = reproductions.compare_claims(table, results, claims)
-    groups = group_measured(table)
-    gained = {(group.task.name, group.dataset): gains.list_gains(group, runs, contests) for group in groups}
+    groups, tested = group_measured(table), significance.list_pairs(contests)
+    gained = {(group.task.name, group.dataset): gains.list_gains(group, runs, tested) for group in groups}
 
     write_text(METRICS / "comparison.csv", format_csv(table))
     write_text(METRICS / "comparison.json", format_json(table))
     write_text(METRICS / "comparison.md", format_markdown(table, claimed, verdicts, gained))
     write_text(METRICS / "reproductions.csv", format_csv(claimed, reproductions.COLUMNS))
-    tested = significance.list_pairs(contests)
     write_text(METRICS / "significance.csv", format_csv(tested, significance.COLUMNS))
     for name, task in TASKS.items():
         curves = average_curves({run: results[run] for run in runs if runs[run].task == name}, task)

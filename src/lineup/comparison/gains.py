@@ -1,11 +1,10 @@
 """What initial weights gained: each run that starts from some, beside its twin from random weights."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from lineup.comparison.entry import Entry
 from lineup.comparison.figures import format_differences
-from lineup.comparison.significance import Contest, list_pairs
 from lineup.comparison.table import Group
 from lineup.comparison.task import Column, Row, Task, digits, figure, text
 
@@ -38,13 +37,15 @@ def list_columns(task: Task) -> list[Column]:
     ]
 
 
-def list_gains(group: Group, entries: Mapping[str, Entry], contests: Sequence[Contest]) -> list[Row]:
+def list_gains(group: Group, entries: Mapping[str, Entry], tested: Iterable[Row]) -> list[Row]:
     """One dict a run of `group` that starts from weights and has a twin, the best on validation first.
+
+    tested: every two runs, as `significance.list_pairs` describes them.
 
     Each has the keys that `list_columns` names; a difference is the run's figure on test less its twin's.
     """
     rows = {row["run"]: row for row in group.rows}
-    pairs = {frozenset((pair["run"], pair["other"])): pair for pair in list_pairs(contests)}
+    pairs = {frozenset((pair["run"], pair["other"])): pair for pair in tested}
     twins = {run: _find_twin(run, rows, entries) for run in rows if entries[run].origin}
     return [
         {**rows[run], **{f"twin_{key}": value for key, value in rows[twin].items()}, "twin": twin}
