@@ -18,28 +18,27 @@ from lineup.comparison.duplicates import read_shared, score_unique
 from lineup.comparison.entry import Entry
 from lineup.comparison.pictures.bars import draw_accuracy
 from lineup.comparison.pictures.cost import draw_cost
-from lineup.comparison.protocols import resolve_protocols
+from lineup.comparison.protocols import read_protocols
 from lineup.comparison.report import format_report
 from lineup.comparison.results import read_pictures, read_results
 from lineup.comparison.table import build_table, format_csv, format_json, group_measured
 from lineup.comparison.tasks import TASKS
 from lineup.comparison.texts import format_markdown, print_tables
 from lineup.comparison.verdict import tell
-from lineup.config.params import load, parse, read
+from lineup.config.params import load
 from lineup.config.schema import FileWeights, NoWeights, Params, Run, RunWeights, TimmWeights
 from lineup.console import stage
 from lineup.files import write_text
 from lineup.pictures import save_figure
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
-PROTOCOLS = Path("protocols.yaml")
 
 
 def main() -> None:
     """Compare the runs that params.yaml declares, never what happens to lie in a folder."""
     params = load()
     claims = read_claims(Path("claims.csv"))
-    protocols = resolve_protocols(parse(read(PROTOCOLS), PROTOCOLS), claims, str(PROTOCOLS))
+    protocols = read_protocols(Path("protocols.yaml"), claims)
     if not any(run.row for run in [*params.runs.values(), *params.waiting.values()]):
         claims = {}  # a study that repeats no report is not told of them
     runs = {name: resolve_run(params, run) for name, run in params.runs.items()}
@@ -102,7 +101,7 @@ def resolve_run(params: Params, run: Run) -> Entry:
 
 
 def name_origin(params: Params, weights: str) -> str:
-    """What training starts from: the dataset of another run, the tag of timm's weights; empty if random."""
+    """What training starts from: a run's dataset, timm's tag of the weights, a file's name, or nothing."""
     entry = {**params.waiting_weights, **params.weights}[weights]
     match entry:
         case NoWeights():
@@ -112,7 +111,7 @@ def name_origin(params: Params, weights: str) -> str:
         case TimmWeights():
             return entry.model.partition(".")[2] or entry.model
         case FileWeights():
-            return entry.needs
+            return Path(entry.needs).stem
 
 
 if __name__ == "__main__":

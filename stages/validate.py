@@ -1,7 +1,7 @@
 """Refuse a wrong params.yaml before anything runs.
 
-In: params.yaml and claims.csv. Out: data/params.valid, always the same text, so that what follows is rerun
-only when entries of its own have changed.
+In: params.yaml, claims.csv and protocols.yaml. Out: data/params.valid, always the same text, so that what
+follows is rerun only when entries of its own have changed.
 """
 
 import sys
@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from lineup.claims import read_claims, refuse_unknown_rows
+from lineup.comparison.protocols import read_protocols
 from lineup.config.params import check_architectures, load
 from lineup.config.problems import nearest, refuse
 from lineup.config.schema import Family, FileWeights, Params, Recipe, Run, TimmWeights, Weights
@@ -36,7 +37,9 @@ def main() -> None:
     params = load()
     check_architectures(params)
     rows = {name: run.row for name, run in [*params.runs.items(), *params.waiting.items()]}
-    refuse_unknown_rows(rows, read_claims(Path("claims.csv")))
+    claims = read_claims(Path("claims.csv"))
+    refuse_unknown_rows(rows, claims)
+    read_protocols(Path("protocols.yaml"), claims)
     refuse([*find_problems(params), *find_weights_problems(params)])
     write_text(Path("data/params.valid"), "params.yaml is valid\n")
     for warning in find_slow_runs(params):

@@ -85,6 +85,7 @@ def test_lines_have_no_spare_blanks() -> None:
         (None, "not readable"),
         ("row,claimed\n", "columns"),
         (HEADER + "D3,D,what,test_accuracy,high,test\n", "line 2: not a claim"),
+        (HEADER + "D3,D,what,test_accuracy,nan,test\n", "line 2: not a claim"),
         (HEADER + "D3,D,what,test_accuracy\n", "line 2: not a claim"),
         (HEADER + "D3,D,what,test_accuracy,0.5,test,more\n", "line 2: not a claim"),
     ],

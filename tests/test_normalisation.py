@@ -118,7 +118,8 @@ def test_validate_refuses_what_waits_as_well(tmp_path: Path, monkeypatch: pytest
     data["waiting_weights"] = {"resnet": {**TIMM, "model": "resnet18.tv_in1k"}}
     with (tmp_path / "params.yaml").open("w") as file:
         YAML(typ="safe").dump(data, file)
-    (tmp_path / "claims.csv").write_bytes((ROOT / "claims.csv").read_bytes())
+    for name in ("claims.csv", "protocols.yaml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LineupError, match=r"^params\.yaml: views\.unit \(run soon, weights resnet\): normal"):
         STAGE["main"]()

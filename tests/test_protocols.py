@@ -139,6 +139,10 @@ def test_entries_hold_what_they_are_like_and_their_own_value_goes_first() -> Non
     }
 
 
+def test_blank_is_empty_and_rows_may_be_numbers() -> None:
+    assert resolve_protocols({"shared": None, "rows": {1: None}}, ["1"], "file") == {"1": {}}
+
+
 @pytest.mark.parametrize(
     ("data", "message"),
     [
@@ -146,10 +150,16 @@ def test_entries_hold_what_they_are_like_and_their_own_value_goes_first() -> Non
         ({"rows": {}}, "other sections"),
         ({"shared": {}, "rows": {"X1": {}, "X2": {}}}, "rows that differ in X2"),
         ({"shared": {}, "rows": {}}, "rows that differ in X1"),
+        ({"shared": [], "rows": {}}, "file: shared: "),
+        ({"shared": {"a": 1}, "rows": {"X1": {}}}, r"file: shared\.a: 1"),
+        ({"shared": {}, "rows": {"X1": {"like": "a"}}}, r"rows\.X1\.like: a; expected a list"),
         ({"shared": {}, "rows": {"X1": {"like": ["gone"]}}}, "X1: like: gone"),
         ({"shared": {"a": {"like": ["X1"]}}, "rows": {"X1": {"like": ["a"]}}}, "a: like: X1"),
-        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"over": 1}}}}, "X1: recipe.lr"),
-        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"above": 1, "one_of": []}}}}, "X1: recipe.lr"),
+        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"over": 1}}}}, "X1.recipe.lr"),
+        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"above": 1, "one_of": []}}}}, "X1.recipe.lr"),
+        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"one_of": 0.01}}}}, "X1.recipe.lr"),
+        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"above": "a"}}}}, "X1.recipe.lr"),
+        ({"shared": {}, "rows": {"X1": {"model.widths": {"in_order": [64, 32]}}}}, "X1.model.widths"),
     ],
 )
 def test_a_file_of_something_else_is_refused(data: Any, message: str) -> None:

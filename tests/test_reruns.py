@@ -50,7 +50,7 @@ CODE = {
     "src/lineup/comparison/texts.py": {"compare"},
     "src/lineup/comparison/report.html": {"compare"},
     "claims.csv": {"validate", "compare"},
-    "protocols.yaml": {"compare"},
+    "protocols.yaml": {"validate", "compare"},
     "src/lineup/evaluation/quality.py": evaluate(*RUNS),
     "src/lineup/statistics/bootstrap.py": {"compare"},
     "src/lineup/judges/classification/reliability.py": evaluate(*CLASSIFIERS),

@@ -229,7 +229,8 @@ def test_validate_prints_each_problem_on_a_line_and_leaves_nothing(tmp_path: Pat
     data["recipes"]["adam"]["trainable"] = "block"
     with (tmp_path / FILE).open("w") as file:
         YAML(typ="safe").dump(data, file)
-    (tmp_path / "claims.csv").write_bytes((ROOT / "claims.csv").read_bytes())
+    for name in ("claims.csv", "protocols.yaml"):
+        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
     done = subprocess.run(
         [sys.executable, ROOT / "stages/validate.py"], cwd=tmp_path, env=os.environ, capture_output=True,
         text=True, check=False, timeout=120,

@@ -1,6 +1,7 @@
 """claims.csv: what the reports say of their models, row by row."""
 
 import csv
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -54,6 +55,8 @@ def _read_claim(line: dict[str, str], where: str) -> Claim:
         if None in line.values() or None in line:
             raise ValueError("another number of values")
         claimed = float(line["claimed"]) if line["claimed"] else None
+        if claimed is not None and not math.isfinite(claimed):
+            raise ValueError(f"claimed {claimed}")
         return Claim(**{**line, "claimed": claimed})  # type: ignore[arg-type]
     except ValueError as error:
         raise LineupError(

@@ -1,8 +1,10 @@
 """What the reports fix of each row (protocols.yaml), and where a run departs from it."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
+from lineup.config.params import parse, read
 from lineup.errors import LineupError
 
 MET, NOTHING_FIXED = "met", "nothing fixed"
@@ -11,21 +13,27 @@ MISSING = object()
 RULES = ("above", "one_of", "none_of", "in_order")
 
 
+def read_protocols(path: Path, rows: Iterable[str]) -> dict[str, dict[str, Any]]:
+    """What the file `path` fixes of each of `rows`. Raises LineupError for a file of something else."""
+    return resolve_protocols(parse(read(path), path), rows, str(path))
+
+
 def resolve_protocols(data: Any, rows: Iterable[str], where: str) -> dict[str, dict[str, Any]]:
     """What each of `rows` fixes: {row: {path into a run's settings: expected value or rule}}.
 
     data: what the file `where` holds: `shared` and `rows`, both {name: {path: expected}}, where `like`
     names entries that hold as well (a row's own value goes before theirs, a later one's before an earlier
-    one's). Raises LineupError for rows that differ from `rows`, unknown names and unknown rules.
+    one's). Raises LineupError for rows that differ from `rows`, unknown names and rules that are none.
     """
     sections = ("shared", "rows")
     if not isinstance(data, dict) or set(data) != set(sections):
         raise LineupError(where, "other sections", " and ".join(sections), "restore it from the repository")
+    shared, fixed = (dict(_read_entries(data[section], f"{where}: {section}")) for section in sections)
     rows = list(rows)
-    if set(data["rows"]) != set(rows):
-        named = ", ".join(sorted(set(data["rows"]) ^ set(rows)))
+    if set(fixed) != set(rows):
+        named = ", ".join(sorted(set(fixed) ^ set(rows)))
         raise LineupError(where, f"rows that differ in {named}", "the rows of claims.csv", "correct it")
-    entries = {**data["shared"], **data["rows"]}
+    entries = {**shared, **fixed}
     return {row: _resolve(row, entries, (), where) for row in rows}
 
 
@@ -48,6 +56,40 @@ def find_departures(protocol: Mapping[str, Any], settings: Mapping[str, Any]) ->
     return departures
 
 
+def _read_entries(section: Any, where: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The entries of a section by name, which YAML may have taken for a number; blank is empty."""
+    for name, entry in _read_mapping(section, where).items():
+        place = f"{where}.{name}"
+        checked = _read_mapping(entry, place)
+        if not isinstance(checked.get("like", []), list):
+            raise LineupError(f"{place}.like", str(checked["like"]), "a list of entries", "put it in [ ]")
+        for path, expected in checked.items():
+            if isinstance(expected, dict) and not _is_rule(expected):
+                raise LineupError(
+                    f"{place}.{path}",
+                    str(expected),
+                    "above with a number, or one_of, none_of or in_order (of texts) with a list",
+                    "correct it",
+                )
+        yield str(name), checked
+
+
+def _read_mapping(data: Any, where: str) -> dict[Any, Any]:
+    if not isinstance(data, dict | None):
+        raise LineupError(where, str(data), "names with a value each", "correct it")
+    return data or {}
+
+
+def _is_rule(expected: Mapping[str, Any]) -> bool:
+    if len(expected) != 1:
+        return False
+    (rule, wanted), *_ = expected.items()
+    if rule == "above":
+        return isinstance(wanted, int | float)
+    texts = isinstance(wanted, list) and all(isinstance(each, str) and each.split() for each in wanted)
+    return rule in RULES and (texts if rule == "in_order" else isinstance(wanted, list))
+
+
 def _resolve(name: str, entries: Mapping[str, Any], above: tuple[str, ...], where: str) -> dict[str, Any]:
     if name not in entries or name in above:
         place = f"{where}: {above[-1]}: like"
@@ -55,9 +97,6 @@ def _resolve(name: str, entries: Mapping[str, Any], above: tuple[str, ...], wher
     entry, resolved = dict(entries[name]), dict[str, Any]()
     for other in entry.pop("like", []):
         resolved |= _resolve(other, entries, (*above, name), where)
-    for path, expected in entry.items():
-        if isinstance(expected, dict) and (len(expected) != 1 or not set(expected) <= set(RULES)):
-            raise LineupError(f"{where}: {name}: {path}", str(expected), f"one of {RULES}", "correct it")
     return resolved | entry
 
 

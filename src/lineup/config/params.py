@@ -30,7 +30,7 @@ def read(path: Path) -> str:
         return path.read_bytes().decode("utf-8")
     except FileNotFoundError as error:
         raise LineupError(
-            str(path), "not there", "the file of parameters", "run in the repository's root"
+            str(path), "not there", "a YAML file of the repository", "run in the repository's root"
         ) from error
     except (OSError, UnicodeDecodeError) as error:
         raise LineupError(str(path), f"cannot be read ({error})", "UTF-8 text", "mend the file") from error
