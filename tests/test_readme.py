@@ -1,12 +1,15 @@
 """README.md: its table is the committed comparison, and its markers are needed."""
 
+import json
 from pathlib import Path
 
 import pytest
 from ruamel.yaml import YAML
 
+from lineup.comparison.gains import HEADING, NOTE
 from lineup.errors import LineupError
-from readme import insert, show_results
+from lineup.files import write_text
+from readme import describe_results, insert, list_gains, show_results
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,6 +45,28 @@ def test_the_example_of_parameters_is_what_params_yaml_says() -> None:
 def test_without_a_comparison_it_is_said_how_to_get_one(tmp_path: Path) -> None:
     with pytest.raises(LineupError, match=r"comparison\.md: not there; .*; fix: run `dvc repro compare`"):
         show_results("", tmp_path)
+
+
+def test_machines_are_those_of_the_runs_that_are_compared(tmp_path: Path) -> None:
+    for run in ("here", "gone"):
+        environment = {"device": "cpu", "processor": f"of {run}", "torch": "2"}
+        write_text(
+            tmp_path / f"training/{run}.json", json.dumps({"seeds": {"0": {"environment": environment}}})
+        )
+    measured = {"run": "here", "status": "measured"}
+    for rows, left_out in (([measured], 0), ([measured, {"run": "soon", "status": "not run yet"}], 1)):
+        write_text(tmp_path / "comparison.json", json.dumps(rows))
+        text = describe_results(["| a |"], tmp_path)
+        assert "of here" in text
+        assert "of gone" not in text
+        assert text.count("What has no result yet") == left_out
+
+
+def test_gains_on_two_datasets_say_which_is_which() -> None:
+    one = ["### Classification: x", "| a |", "- told", HEADING, "| gains on x |", NOTE]
+    assert list_gains(one) == {"#### Classification: x": "| gains on x |"}
+    two = [*one, "### Classification: y", "| b |", HEADING, "| gains on y |", NOTE]
+    assert list(list_gains(two)) == ["#### Classification: x", "#### Classification: y"]
 
 
 def test_only_what_is_between_the_markers_changes() -> None:

@@ -140,6 +140,8 @@ def test_a_fall_of_one_training_is_called_that() -> None:
     assert "interval of this seed alone -0.4" in format_drop(judge("run", measured(0.9), measured(0.5)))[1]
     two = judge("run", measured(0.9, 0.9), measured(0.5, 0.5))
     assert "interval of images and seeds -0.4" in format_drop(two)[1]
+    more = judge("run", measured(0.9), measured(0.5, 0.51, 0.52))
+    assert "interval of images and seeds -" in format_drop(more)[1]
 
 
 def test_more_error_is_worse() -> None:
@@ -373,6 +375,14 @@ def test_the_report_gets_a_section_with_the_review(monkeypatch: pytest.MonkeyPat
     assert re.search(r'<h2 id="changes">What changed since <code>\w+</code>', page)
     assert '<div class="wide"><table>' in page
     assert page.index("<details>") < page.index("<td>b</td>") < page.index("</details>")
+
+
+@pytest.mark.usefixtures("repository")
+def test_results_with_a_conflict_in_them_are_one_line() -> None:
+    write_text(Path("metrics/runs/net.json"), "<<<<<<< HEAD\n")
+    message = r"^the working tree: metrics of net: not readable \(.*; fix: run `dvc repro evaluate@net`$"
+    with pytest.raises(LineupError, match=message):
+        main("--since", "main")
 
 
 @pytest.mark.usefixtures("repository")

@@ -33,17 +33,23 @@ def read_runs(read: Read, where: str) -> dict[str, Measured | None]:
     params = parse(text.decode(), PARAMS) if text is not None else None
     if not isinstance(params, Mapping) or not isinstance(params.get("runs"), Mapping):
         raise LineupError(where, f"no runs in {PARAMS}", "a revision of this pipeline", "choose a later one")
-    return {name: _read_measured(name, read) for name in params["runs"]}
+    return {name: _read_measured(name, read, where) for name in params["runs"]}
 
 
-def _read_measured(run: str, read: Read) -> Measured | None:
+def _read_measured(run: str, read: Read, where: str) -> Measured | None:
     figures, detail = (read(f"metrics/{kind}/{run}.json") for kind in ("runs", "detail"))
     if figures is None or detail is None:
         return None
     outcomes = read(f"metrics/outcomes/{run}.safetensors")
-    return Measured(
-        json.loads(figures), json.loads(detail)["seeds"], _read_outcomes(outcomes, run) if outcomes else None
-    )
+    try:
+        return Measured(
+            json.loads(figures),
+            json.loads(detail)["seeds"],
+            _read_outcomes(outcomes, run) if outcomes else None,
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        place, fix = f"{where}: metrics of {run}", f"run `dvc repro evaluate@{run}`"
+        raise LineupError(place, f"not readable ({error})", "what evaluate wrote", fix) from error
 
 
 def _read_outcomes(content: bytes, run: str) -> Outcomes:

@@ -84,7 +84,7 @@ def format_change(change: Change) -> tuple[str, ...]:
 def format_drop(change: Change) -> tuple[str, str]:
     """The run, and how much worse it became, in plain words."""
     before, after, difference, span = format_change(change)[2:6]
-    known = "of this seed alone" if 1 in change.seeds else "of images and seeds"
+    known = "of this seed alone" if change.seeds == (1, 1) else "of images and seeds"
     return (
         change.run,
         f"{name_metric(change.metric)} {before} -> {after} ({difference}, interval {known} {span})",
