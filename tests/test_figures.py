@@ -1,10 +1,12 @@
 """Pictures of the comparison, and how figures are written in it."""
 
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up import compare
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.text import Annotation
@@ -14,12 +16,14 @@ from lineup.comparison.classification import format_accuracy
 from lineup.comparison.figures import (
     format_count,
     format_differences,
+    format_digits,
     format_figure,
     is_smaller_better,
     name_metric,
 )
 from lineup.comparison.pictures.bars import draw_accuracy, draw_gap
 from lineup.comparison.pictures.cost import choose_markers, draw_cost, draw_size, find_front
+from lineup.comparison.pictures.curves import draw_overlay
 from lineup.comparison.table import COLUMNS, group_measured
 from lineup.comparison.task import Row
 from lineup.comparison.texts import format_claimed
@@ -99,7 +103,7 @@ def test_pictures_of_no_run_and_of_one_are_drawn(tmp_path: Path) -> None:
                 picture.load()
 
 
-@pytest.mark.parametrize(("split", "text"), [("test", "622282 (test)"), ("", "622282")])
+@pytest.mark.parametrize(("split", "text"), [("test", "622,282 (test)"), ("", "622,282")])
 def test_a_claim_names_its_images_if_it_has_any(split: str, text: str) -> None:
     assert format_claimed({"metric": "parameters", "claimed": 622_282.0, "split": split}) == text
 
@@ -120,6 +124,9 @@ def test_counts_are_short(number: float, text: str) -> None:
         ("test_mse", "+0.123457", "test MSE", True),
         ("test_psnr", "+0.12", "test PSNR", False),
         ("latency_ms", "+0.123", "latency ms", True),
+        ("test_ece", "+0.1235", "test ECE", True),
+        ("test_ece_scaled", "+0.1235", "test ECE scaled", True),
+        ("macs", "+0.12", "MACs", True),
     ],
 )
 def test_figures_have_the_digits_and_the_direction_of_their_metric(
@@ -133,6 +140,32 @@ def test_figures_have_the_digits_and_the_direction_of_their_metric(
 def test_accuracies_differ_by_points() -> None:
     assert format_differences("test_accuracy", -0.0283, 0.0409) == "-2.83 to +4.09 points"
     assert format_differences("test_mse", 0.0001, sign="") == "0.000100"
+    assert format_differences("test_accuracy", -0.00003, 0.0) == "-0.003 to +0.00 points"
+
+
+def test_numbers_have_three_digits_or_all_of_those_before_the_point() -> None:
+    numbers = (0.06169, 9.999, 523.4, 999.4, 999.6, 144_500)
+    assert [format_digits(each) for each in numbers] == ["0.0617", "10", "523", "999", "1,000", "144,500"]
+    assert format_figure("latency_ms", 1371.6) == "1,372"
+    assert format_figure("macs", 6.3e6) == "6,300,000"
+
+
+def test_as_many_curves_as_there_are_runs_are_told_apart() -> None:
+    runs = [f"run{number}" for number in range(80)]
+    curves = [{"run": run, "split": "validation", "epoch": 1, "accuracy": 0.5} for run in runs]
+    (axes,) = draw_overlay(curves, "accuracy", "accuracy").axes
+    assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 80
+
+
+def test_what_one_answer_costs_is_twice_an_image_where_flips_are_averaged(
+    comparable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = comparable / "params.yaml"
+    data = json.loads(path.read_text())
+    data["runs"]["own"]["tta"] = "flip"
+    path.write_text(json.dumps(data))
+    macs = {row["run"]: row["macs"] for row in compare(comparable, monkeypatch)}
+    assert (macs["b1"], macs["own"]) == ("6300000", "12600000")
 
 
 def test_runs_on_other_images_stand_apart_the_most_tried_dataset_first() -> None:

@@ -132,6 +132,9 @@ def test_worst_confusions_come_first_with_their_share() -> None:
     confusion = [{"actual": a, "predicted": p, "count": str(n)} for a, p, n in cells]
     assert find_worst(confusion, 5) == [("b", "a", 5, 0.5), ("a", "b", 2, 0.25)]
     assert describe_worst(confusion) == "b as a (50%)"
+    few = [{"actual": "a", "predicted": p, "count": str(n)} for p, n in (("a", 996), ("b", 4))]
+    assert describe_worst(few) == "a as b (0.4%)"
+    assert describe_worst(few[:1]) == ""
 
 
 def test_environments_are_split_into_common_and_differing() -> None:

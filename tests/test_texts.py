@@ -1,5 +1,6 @@
 """The comparison as the terminal and Markdown show it."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -25,12 +26,16 @@ def test_terminal_cuts_nothing_but_long_names(
     name = "resnet18_with_a_name_of_so_many_letters_that_it_cannot_stay_whole"
     make_results(comparable, name, [0], 0.9, 12.25)
     # The widest claims and differences there are, so that all columns are as wide as they get.
-    (comparable / "params.yaml").write_text(declare({name: ("E1", [0]), "cae": ("A6", [0])}, {}))
+    data = json.loads(declare({name: ("E1", [0]), "cae": ("A6", [0])}, {}))
+    file = {"source": "file", "needs": "weights/from_elsewhere.safetensors", "licence": "MIT"}
+    data["weights"]["file"] = file | {"architecture": "mlp", "mean": [0.5], "std": [0.5]}
+    data["runs"][name]["weights"] = "file"
+    (comparable / "params.yaml").write_text(json.dumps(data))
     compare(comparable, monkeypatch)
     said = capsys.readouterr().out.splitlines()
     assert max(map(len, said)) <= 100
     run, claim = (" ".join(line.split()) for line in said if "…" in line)
-    assert run.endswith("… E1 0.9000 0.8960 ±0.0090 622K 9.1 12.2")
+    assert run.endswith("… from_elsewh… E1 0.9000 0.8960 ±0.0090 622K 9.1 12.2")
     assert claim.startswith("E1 accuracy 0.8800 (validation) 0.9000 +0.0200 ")
     assert claim.endswith(" departures resnet18_with_a_name_…")
 

@@ -5,7 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
-from made_up import compare, declare, put, put_outcomes, read_csv
+from made_up import compare, declare, make_results, put, put_outcomes, read_csv
 
 from lineup.comparison.duplicates import Shared
 from lineup.comparison.significance import Contest
@@ -94,6 +94,24 @@ def test_the_first_on_validation_does_not_win_against_one_that_is_really_better(
     assert "resnet18_e1 wins" not in told
 
 
+def test_of_two_that_are_best_on_validation_none_wins_by_its_name(
+    comparable: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    declared = {"b1": ("B1", [0]), "also": (None, [0])}
+    (comparable / "params.yaml").write_text(declare(declared, {}))
+    make_results(comparable, "also", [0], 0.61, 0.4)
+    compare(comparable, monkeypatch)
+    told = " ".join(capsys.readouterr().out.split())
+    assert "also has the best validation accuracy, and so has b1: its name puts it first." in told
+    assert "wins" not in told
+
+
+def test_what_is_not_asked_of_small_images_is_not_told_as_none() -> None:
+    contest = Contest("classification", "digits", [], {"a": 1}, None, {"a": 1}, 360, {"a": 9}, ["a"])
+    told = " ".join(tell(contest, Shared(360, "cd", [], None), {}))
+    assert "Of the 360 test images, train has 0 as well, and nearly in images so small is not asked." in told
+
+
 def test_the_same_answers_are_neither_above_nor_below(
     comparable: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,10 +134,24 @@ def test_what_is_not_told_apart_is_told_with_its_distance_and_what_the_correctio
         )
     ]
     runs = dict.fromkeys(("mfm", "near", "far", "worse"), 1)
-    contest = Contest("classification", "cifar10", pairs, runs, None, runs, 100, runs)
+    contest = Contest("classification", "cifar10", pairs, runs, None, runs, 100, runs, ["mfm"])
     told = " ".join(tell(contest, Shared(100, "cd", [], []), {}))
     assert "mfm cannot be told apart from near (0.43 points above), far (18.00 points below, p 0.0008" in told
     assert "p 0.0008 if it were the only pair). Between the first two" in told
+
+
+@pytest.mark.parametrize(
+    ("task", "difference", "told"),
+    [
+        ("classification", 1 / 30_000, "Its test accuracy is 0.0033 points above that of the next"),
+        ("reconstruction", -3e-7, "Its test MSE is 3e-07 below that of the next"),
+    ],
+)
+def test_a_small_difference_does_not_look_like_none(task: str, difference: float, told: str) -> None:
+    pair = Pair("a", "b", difference, -1, 1, 0.9, 0.9, abs(difference), None)
+    counts = {"a": 1, "b": 1}
+    contest = Contest(task, "digits", [pair], counts, None, counts, 100, counts, ["a"])
+    assert told in " ".join(tell(contest, Shared(100, "cd", [], []), {}))
 
 
 @pytest.mark.parametrize(
@@ -133,7 +165,7 @@ def test_what_is_not_told_apart_is_told_with_its_distance_and_what_the_correctio
 def test_a_difference_that_cannot_be_is_not_told(task: str, smallest: float, told: str) -> None:
     pair = Pair("a", "b", 0.2, -9, 9, 0.4, 0.4, smallest, None)
     counts = {"a": 1, "b": 2}
-    contest = Contest(task, "digits", [pair], {"a": 1, "b": 1}, None, counts, 100, counts)
+    contest = Contest(task, "digits", [pair], {"a": 1, "b": 1}, None, counts, 100, counts, ["a"])
     assert f"Between the first two, {told}" in " ".join(tell(contest, Shared(100, "cd", [], []), {}))
 
 

@@ -20,10 +20,13 @@ CHUNK = 500
 
 @dataclass(frozen=True)
 class Duplicates:
-    """Places of test images, int64: those with the same pixels as one of train, and others close to one."""
+    """Places of test images, int64: those with the same pixels as one of train, and others close to one.
+
+    near is None where images are too small to tell.
+    """
 
     exact: Tensor
-    near: Tensor
+    near: Tensor | None
 
 
 def find_duplicates(records: Records) -> Duplicates:
@@ -34,10 +37,10 @@ def find_duplicates(records: Records) -> Duplicates:
     """
     known = identify(records.train_images)
     exact = torch.isin(identify(records.test_images), known)
-    near = torch.zeros_like(exact)
-    if min(records.test_images.shape[1:3]) >= SMALLEST:
-        train, test = describe(records.train_images), records.test_images
-        near = _reach(describe(test), train) | _reach(describe(test.flip(2)), train)
+    if min(records.test_images.shape[1:3]) < SMALLEST:
+        return Duplicates(exact.nonzero().flatten(), None)
+    train, test = describe(records.train_images), records.test_images
+    near = _reach(describe(test), train) | _reach(describe(test.flip(2)), train)
     return Duplicates(exact.nonzero().flatten(), (near & ~exact).nonzero().flatten())
 
 

@@ -2,6 +2,7 @@
 
 from functools import partial
 
+from lineup.comparison.figures import format_digits
 from lineup.comparison.pictures.bars import draw_accuracy, draw_gap
 from lineup.comparison.pictures.cost import draw_cost, draw_size, find_front
 from lineup.comparison.task import (
@@ -51,7 +52,7 @@ TASK = Task(
         Column(
             "Points per million param.",
             "test_accuracy",
-            lambda row: f"{100e6 * row['test_accuracy'] / row['parameters']:.3g}",
+            lambda row: format_digits(100e6 * row["test_accuracy"] / row["parameters"]),
         ),
         figure("Calibration error (ECE)", "test_ece"),
         digits("Temperature (fitted)", "temperature"),

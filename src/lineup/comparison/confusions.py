@@ -17,6 +17,12 @@ def find_worst(confusion: Sequence[Mapping[str, str]], count: int) -> list[tuple
 
 
 def describe_worst(confusion: Sequence[Mapping[str, str]]) -> str:
-    """The largest confusion in words, as in `cat as dog (12 %)`; empty if there is none."""
-    worst = find_worst(confusion, 1)
-    return f"{worst[0][0]} as {worst[0][1]} ({worst[0][3]:.0%})" if worst else ""
+    """The largest confusion in words, as in `cat as dog (12%)`; empty if there is none."""
+    for actual, answer, _, share in find_worst(confusion, 1):
+        return f"{actual} as {answer} ({format_share(share)})"
+    return ""
+
+
+def format_share(share: float) -> str:
+    """A share of a class, which never looks like none: 12%, 0.4%."""
+    return f"{share:.0%}" if share >= 0.01 else f"{100 * share:.1g}%"

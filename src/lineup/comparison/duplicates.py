@@ -19,13 +19,14 @@ DIGITS = 8
 class Shared:
     """Test images of a dataset by their places: in train with the same pixels, and nearly.
 
-    images: how many there are in all; ids: the digest of their ids in order.
+    near is None where that is not asked, since images are too small to tell; images: how many there are in
+    all; ids: the digest of their ids in order.
     """
 
     images: int
     ids: str
     exact: list[int]
-    near: list[int]
+    near: list[int] | None
 
 
 def read_shared(dataset: str) -> Shared:
@@ -60,7 +61,7 @@ def _score(run: str, result: Result, dataset: str, shared: Shared) -> float:
             "run `dvc repro`",
         )
     unique = np.ones(shared.images, dtype=bool)
-    unique[shared.exact + shared.near] = False
+    unique[shared.exact + (shared.near or [])] = False
     if not unique.any():
         raise LineupError(FILE.format(dataset), "train has all test images", "others", "choose another split")
     return round(float(result.outcomes.values[:, unique].mean()), DIGITS)

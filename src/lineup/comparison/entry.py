@@ -10,9 +10,9 @@ class Entry:
     """What params.yaml declares of a run, with the names in it replaced by what they stand for.
 
     row: the row of the reports that it reproduces, or None; origin: what its training starts from in a word
-    (the dataset of another run, the tag of timm's weights), empty for random weights; settings: its view,
-    weights, model, augment, recipe (phases as a list, each with all that holds in it) and tta, nested as in
-    params.yaml.
+    (the dataset of another run, the tag of timm's weights, a file's name), empty for random weights;
+    settings: its view, weights, model, augment, recipe (phases as a list, each with all that holds in it)
+    and tta, nested as in params.yaml.
     """
 
     row: str | None

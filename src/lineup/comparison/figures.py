@@ -1,8 +1,11 @@
 """How a measured figure is called, written and judged: by the last word of its name, as in test_accuracy."""
 
-WORDS = {"mse": "MSE", "psnr": "PSNR", "ssim": "SSIM", "f1": "F1", "val": "validation"}
-FORMS = {"mse": ".6f", "psnr": ".2f", "ms": ".3g", "parameters": ".0f"}
-SMALLER_IS_BETTER = ("loss", "mse", "ms", "parameters")
+WORDS = {
+    **{"mse": "MSE", "psnr": "PSNR", "ssim": "SSIM", "f1": "F1", "ece": "ECE", "macs": "MACs"},
+    "val": "validation",
+}
+FORMS = {"mse": ".6f", "psnr": ".2f", "parameters": ",.0f", "macs": ",.0f"}
+SMALLER_IS_BETTER = ("loss", "mse", "ms", "parameters", "macs", "ece", "scaled", "gap")
 
 
 def name_metric(metric: str) -> str:
@@ -12,14 +15,21 @@ def name_metric(metric: str) -> str:
 
 def format_figure(metric: str, value: float, sign: str = "") -> str:
     """A figure with the digits that its metric needs; sign `+` for differences: one never looks like 0."""
-    text = format(value, sign + FORMS.get(_quantity(metric), ".4f"))
-    return text if float(text) or not (sign and value) else format(value, f"{sign}.2g")
+    quantity = _quantity(metric)
+    if quantity == "ms":
+        return format_digits(value, sign)
+    return _format_unlike_zero(value, FORMS.get(quantity, ".4f"), sign)
+
+
+def format_digits(value: float, sign: str = "") -> str:
+    """A number of three digits or, without a power of ten, all of those before the point: 14.5, 1,372."""
+    return format(value, f"{sign},.0f" if abs(value) >= 999.5 else f"{sign}.3g")
 
 
 def format_differences(metric: str, *values: float, sign: str = "+") -> str:
     """Differences of two figures, joined by `to`: accuracies differ by points, hundredths of all images."""
     if is_share(metric):
-        return " to ".join(format(100 * value, f"{sign}.2f") for value in values) + " points"
+        return " to ".join(_format_unlike_zero(100 * value, ".2f", sign) for value in values) + " points"
     return " to ".join(format_figure(metric, value, sign) for value in values)
 
 
@@ -39,6 +49,11 @@ def format_count(number: float) -> str:
         if number >= size * 0.9995:
             return f"{number / size:.3g}{unit}"
     return f"{number:.0f}"
+
+
+def _format_unlike_zero(value: float, form: str, sign: str) -> str:
+    text = format(value, sign + form)
+    return text if float(text.replace(",", "")) or not value else format(value, f"{sign}.2g")
 
 
 def _quantity(metric: str) -> str:

@@ -25,7 +25,8 @@ class Contest:
     """Runs of one task that were tested on the same images, best on validation first.
 
     pairs: every two of them; ranks: of each; p_all: Cochran's Q, None where outcomes are not right or
-    wrong; seeds: how many each has; images: how many were asked; held_out: how many chose, for each run.
+    wrong; seeds: how many each has; images: how many were asked; held_out: how many chose, for each run;
+    chosen: those that are best on validation, of which only the first of all names stands first.
     """
 
     task: str
@@ -36,6 +37,7 @@ class Contest:
     seeds: Mapping[str, int]
     images: int
     held_out: Mapping[str, int]
+    chosen: Sequence[str]
 
 
 def hold_contests(runs: Mapping[str, Entry], results: Mapping[str, Result]) -> list[Contest]:
@@ -73,6 +75,7 @@ def _hold(task: str, dataset: str, names: Sequence[str], results: Mapping[str, R
     outcomes = {run: results[run].outcomes.values for run in names}
     means = {run: float(values.mean()) for run, values in outcomes.items()}
     pairs = compare_pairs(outcomes) if len(names) > 1 else []
+    on_validation = {run: TASKS[task].order(run, results[run].metrics)[0] for run in names}
     return Contest(
         task,
         dataset,
@@ -82,6 +85,7 @@ def _hold(task: str, dataset: str, names: Sequence[str], results: Mapping[str, R
         {run: len(values) for run, values in outcomes.items()},
         outcomes[names[0]].shape[1],
         {run: results[run].detail["images"]["val"] for run in names},
+        [run for run in names if on_validation[run] == on_validation[names[0]]],
     )
 
 

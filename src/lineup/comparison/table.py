@@ -19,6 +19,8 @@ from lineup.comparison.tasks import TASKS
 MEASURED, NOT_RUN = "measured", "not run yet"
 
 COST = ("parameters", "trainable_parameters", "macs")
+# How often the network sees an image for one answer; metrics/detail has the MACs of once.
+PASSES = {"none": 1, "flip": 2}
 TRAINING = ("epochs", "seconds_per_epoch", "images_per_second")
 # The order is older than the second task, and other people's scripts may count on it.
 FIRST_COLUMNS = (
@@ -68,7 +70,7 @@ def build_table(
     rows = {name: _declare(name, entry, claims, protocols) for name, entry in declared.items()}
     for name in runs:
         rows[name] |= {
-            **_measure(rows[name], results[name]),
+            **_measure(rows[name], results[name], PASSES[runs[name].settings["tta"]]),
             "rank": ranks[name],
             "test_unique": unique[name],
         }
@@ -146,9 +148,10 @@ def _declare(
     return row
 
 
-def _measure(row: Row, result: Result) -> Row:
+def _measure(row: Row, result: Result, passes: int) -> Row:
     task = TASKS[row["task"]]
     measured: Row = {"status": MEASURED, **{key: result.metrics[key] for key in (*task.metrics, *COST)}}
+    measured["macs"] *= passes
     measured |= {key: result.training[key] for key in (*TRAINING, "seconds", "device", "precision")}
     measured |= {key: result.latency[key] for key in ("latency_ms", "batch_images_per_second")}
     measured |= {key: result.metrics.get(key) for key in SEEDS_INTERVAL}

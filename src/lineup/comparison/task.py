@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from lineup.comparison.figures import format_count, format_figure, is_smaller_better
+from lineup.comparison.figures import format_count, format_digits, format_figure, is_smaller_better
 
 Row = dict[str, Any]
 
@@ -70,8 +70,8 @@ def count(head: str, key: str) -> Column:
 
 
 def digits(head: str, key: str) -> Column:
-    """A column with a number of three digits."""
-    return Column(head, key, lambda row: f"{row[key]:.3g}")
+    """A column with a number of three digits, or all of those before the point."""
+    return Column(head, key, lambda row: format_digits(row[key]))
 
 
 def text(head: str, key: str) -> Column:

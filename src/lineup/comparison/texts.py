@@ -21,25 +21,27 @@ RUN_TEXTS = ("Run", "From", "Row", "Twin", "Really better", "Most confused", "Pr
 CLAIM_TEXTS = ("Row", "Model", "Metric", "On test", "Protocol", "Run")
 # What a terminal of 100 columns has no room for.
 WIDE_ONLY = ("F1", "MACs", "SSIM")
-LONGEST_NAME = 22
+LONGEST = {"Run": 22, "From": 12}
 DEPARTURES_NAMED = 2
 CLAIM_HEADS = ("Row", "Model", "Metric", "Claimed (on)", "Ours", "Diff.", "On test", "Protocol", "Run")
 TERMINAL_HEADS = ("Row", "Metric", "Claimed (on)", "Ours", "Diff.", "Protocol", "Run")
 
 DECLARED = f"Declared, {NOT_RUN}"
-MEANS = "Figures are means over seeds; ms is the time of one image."
+MEANS = (
+    "Figures are means over seeds; MACs and ms are of one answer, for which tta: flip sees an image twice."
+)
 # What columns mean that not every table has.
 LEGEND = {
-    "From": "From: what the first weights were trained on.",
+    "From": "From: what the first weights were trained on, or the file that has them.",
     "Row": "Row: the report's model that a run repeats.",
 }
 DELIBERATE = (
     "Protocol leaves out what every run in these rows does on purpose: it holds validation images out of "
     "train, so that nothing is chosen on test, and has fewer training images; it keeps the epoch (of its "
     "last phase) that is best on validation where a report kept the last; and it may compute in bf16. "
-    "Reports A, B and C validated on the test images, so their figures of validation stand beside ours of "
-    "test. Our figures of train are those of the kept weights, without augmentation and dropout; a "
-    "report's may be its library's running ones, which plots/curves has of ours."
+    "Where a report validated on the test images, its figures of validation stand beside ours of test. Our "
+    "figures of train are those of the kept weights, without augmentation and dropout; a report's may be its "
+    "library's running ones, which plots/curves has of ours."
 )
 
 
@@ -196,14 +198,15 @@ def _shorten_claim(row: Row) -> list[str]:
     return [row["row"], quantity, format_claimed(row), *format_ours(row), kept, name_run(row)]
 
 
+def _cut(text: str, longest: int | None) -> str:
+    return f"{text[: longest - 1]}…" if longest and len(text) > longest else text
+
+
 def _print(console: Console, heads: Sequence[str], rows: Iterator[list[str]], texts: Sequence[str]) -> None:
     printed = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for head in heads:
         printed.add_column(head, justify="left" if head in texts else "right", no_wrap=True)
-    name = heads.index("Run")
     for cells in rows:
-        # Left to itself, rich would cut figures rather than the name.
-        if len(cells[name]) > LONGEST_NAME:
-            cells[name] = f"{cells[name][: LONGEST_NAME - 1]}…"
-        printed.add_row(*cells)
+        # Left to itself, rich would cut figures rather than names.
+        printed.add_row(*(_cut(text, LONGEST.get(head)) for head, text in zip(heads, cells, strict=True)))
     console.print(printed)

@@ -50,10 +50,12 @@ def _tell_test(contest: Contest, shared: Shared, unique: Mapping[str, float]) ->
         f"Test was opened for {opened} trained {models} of this table, whose order is validation's; those "
         "that they replaced (git log metrics/runs) and points of sweeps are not among them. "
     )
-    held = (
-        f"Of the {contest.images:,} test images, train has {len(shared.exact)} as well, and "
-        f"{len(shared.near)} nearly"
+    nearly = (
+        "and nearly in images so small is not asked"
+        if shared.near is None
+        else f"and {len(shared.near)} nearly"
     )
+    held = f"Of the {contest.images:,} test images, train has {len(shared.exact)} as well, {nearly}"
     if not shared.exact and not shared.near:
         return f"{times}{held}."
     metric = _key_headline(contest, "test")
@@ -67,7 +69,11 @@ def _tell_first(contest: Contest, winner: str, its: Sequence[Pair]) -> str:
         each.second for each in its if each.real and find_worse(each, smaller_is_better=smaller) == winner
     ]
     best = f"the best {_name_headline(contest, 'val')}"
+    if len(contest.chosen) > 1:
+        best += f", and so has {_list(contest.chosen[1:])}"
     if not better:
+        if len(contest.chosen) > 1:
+            return f"{winner} has {best}: its name puts it first."
         return f"{winner} wins: it has {best}."
     return f"{winner} has {best}, but on test it is really worse than {_list(better)}."
 

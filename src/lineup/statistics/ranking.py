@@ -1,5 +1,6 @@
 """Ranks with ties, which count the runs that are really better."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from itertools import accumulate
 
@@ -13,9 +14,11 @@ def rank(means: Mapping[str, float], pairs: Sequence[Pair], *, smaller_is_better
     the middle one, which then shares the first rank. But no run has a better rank than one with a better
     mean: runs that differ much from seed to seed are told apart from few, which is no merit.
     """
-    beaten = [find_worse(pair, smaller_is_better=smaller_is_better) for pair in pairs if pair.real]
-    ordered = sorted(means, key=lambda name: means[name] if smaller_is_better else -means[name])
-    ranks = dict(zip(ordered, accumulate((1 + beaten.count(name) for name in ordered), max), strict=True))
+    beaten = Counter(find_worse(pair, smaller_is_better=smaller_is_better) for pair in pairs if pair.real)
+    sign = 1 if smaller_is_better else -1
+    # Of equal means, the one that fewer beat comes first: it takes no rank from the other.
+    ordered = sorted(means, key=lambda name: (sign * means[name], beaten[name]))
+    ranks = dict(zip(ordered, accumulate((1 + beaten[name] for name in ordered), max), strict=True))
     return {name: ranks[name] for name in means}
 
 

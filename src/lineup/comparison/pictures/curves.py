@@ -12,20 +12,22 @@ from lineup.comparison.pictures.style import BAR, CLAIM, STYLE
 from lineup.comparison.task import Row
 from lineup.pictures import new_figure
 
+# matplotlib's ten colours in four strokes, then their ten pale ones: as many runs are told apart by eye.
+PAIRS = mpl.colormaps["tab20"].colors  # type: ignore[attr-defined]
 STROKES = ("-", "--", ":", "-.")
+STYLES = [(color, stroke) for colors in (PAIRS[::2], PAIRS[1::2]) for stroke in STROKES for color in colors]
 
 
 def draw_overlay(curves: Sequence[Row], quantity: str, title: str) -> Figure:
     """Draw `quantity` on validation by epoch, a line a run."""
     runs = list(dict.fromkeys(row["run"] for row in curves))
-    colors = mpl.colormaps["tab10"].colors  # type: ignore[attr-defined]
     with mpl.rc_context(STYLE):
         figure = new_figure(8, 4.3 + 0.2 * (len(runs) // 5))
         axes = figure.subplots()
         for place, run in enumerate(runs):
             rows = [row for row in curves if (row["run"], row["split"]) == (run, "validation")]
-            style = STROKES[place // len(colors) % len(STROKES)]
-            _draw_curve(axes, rows, quantity, color=colors[place % len(colors)], ls=style, lw=1.6, label=run)
+            color, stroke = STYLES[place % len(STYLES)]
+            _draw_curve(axes, rows, quantity, color=color, ls=stroke, lw=1.6, label=run)
         _name_axes(axes, title)
         figure.legend(loc="outside upper center", ncols=min(len(runs), 5), fontsize=8)
     return figure
