@@ -22,7 +22,7 @@ def main(dataset: str) -> None:
         "images": len(records.test_images),
         "ids": digest_ids(identify(records.test_images)),
         "exact": found.exact.tolist(),
-        "near": found.near.tolist(),
+        "near": None if found.near is None else found.near.tolist(),
     }
     write_text(Path(f"metrics/duplicates/{dataset}.json"), json.dumps(facts) + "\n")
 
