@@ -6,7 +6,10 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Sequence
+from copy import deepcopy
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -133,6 +136,52 @@ def test_an_experiment_counts_while_parameters_and_code_are_the_same(repository:
     (repository / CODE[1]).write_text("# other code\n")
     commit()
     assert find(sweep, points) == [None, None]
+
+
+def test_an_experiment_counts_only_while_what_it_starts_from_is_the_same(repository: Path) -> None:
+    params = parse(Path("params.yaml").read_text(), TINY)
+    sweep = Sweep(run="tuned", best="highest val_accuracy", grid={"runs.tuned.tta": ["none", "flip"]})
+    params["recipes"]["tuned"] = params["recipes"]["short"]
+    params["waiting"]["tuned"]["recipe"] = "tuned"
+
+    def name(params: dict[str, Any], code: Sequence[str] = CODE) -> str | None:
+        points = make_points("t", sweep, params)
+        return identify(points[0].params, "tuned", git("rev-parse", "HEAD"), code)
+
+    before = name(params)
+    assert before == name(deepcopy(params))
+    params["recipes"]["long"]["epochs"] += 1  # of other runs
+    assert name(params) == before
+    changed = deepcopy(params)
+    changed["runs"]["dense"]["recipe"] = "long"
+    assert name(changed) != before
+    (points, *_) = make_points("t", sweep, params)
+    assert "src/lineup/models/mlp.py" in list_code("tuned", [points])
+    changed["runs"]["dense"] |= {"family": "cnn", "model": "conv"}
+    (points, *_) = make_points("t", sweep, changed)
+    assert {"src/lineup/models/mlp.py", "src/lineup/models/cnn.py"} <= set(list_code("tuned", [points]))
+
+
+def test_an_experiment_counts_only_while_files_that_it_starts_from_are_the_same(repository: Path) -> None:
+    params = parse(Path("params.yaml").read_text(), TINY)
+    params["waiting_weights"]["handed"] = {
+        **{"source": "file", "needs": "start.safetensors", "architecture": "mlp", "licence": "MIT"},
+        **{"mean": [0.0], "std": [255.0]},
+    }
+    params["datasets"]["digits"] = {"source": "folder", "needs": "images", "size": 8}
+    sweep = Sweep(run="tuned", best="highest val_accuracy", grid={"runs.tuned.tta": ["none", "flip"]})
+    (point, *_) = make_points("t", sweep, params)
+    files = ("start.safetensors", "images.dvc", "images/train/a/1.png")
+    code = list_code("tuned", [point])
+    assert {"start.safetensors", "start.safetensors.dvc", "images", "images.dvc"} < set(code)
+    known = set()
+    for text in ("one", "other"):
+        for file in files:
+            (repository / file).parent.mkdir(parents=True, exist_ok=True)
+            (repository / file).write_text(text)
+            commit()
+            known.add(identify(point.params, "tuned", git("rev-parse", "HEAD"), code))
+    assert len(known) == 2 * len(files)
 
 
 def test_a_fresh_clone_takes_results_from_the_committed_table(repository: Path) -> None:

@@ -13,10 +13,13 @@ from ask_git import ask_git
 from lineup.config.params import parse
 from lineup.errors import LineupError
 from lineup.training.fingerprint import fingerprint
-from sweep.plan import PARAMS, Point, describe_training
+from sweep.plan import PARAMS, Point, describe_training, list_sources
 
 # What an experiment is made of: it would carry along what has not been committed.
 SOURCES = (str(PARAMS), "dvc.yaml", "stages", "src")
+
+# Sources of weights and of images that are files somebody puts there.
+BY_HAND = ("file", "folder")
 
 
 def refuse_uncommitted() -> None:
@@ -30,9 +33,19 @@ def refuse_uncommitted() -> None:
 
 
 def list_code(run: str, points: Iterable[Point]) -> tuple[str, ...]:
-    """The files, relative to the working folder, of all modules that training any of `points` loads."""
-    entries = [(point.params["runs"][run], point.params["recipes"]) for point in points]
-    trainings = [[entry["family"], entry["task"], recipes[entry["recipe"]]] for entry, recipes in entries]
+    """The files, relative to the working folder, that training any of `points` loads or starts from.
+
+    They are modules, also those of the runs whose weights a point starts from, and files and folders of
+    weights and images, with those by which DVC knows them.
+    """
+    trainings, files = [], set()
+    for params in (point.params for point in points):
+        for name in list_sources(params, run):
+            entry = params["runs"][name]
+            trainings.append([entry["family"], entry["task"], params["recipes"][entry["recipe"]]])
+            dataset = params["datasets"][params["views"][entry["view"]]["dataset"]]
+            sources = (params["weights"][entry["weights"]], dataset)
+            files |= {source["needs"] for source in sources if source["source"] in BY_HAND}
     done = subprocess.run(
         [sys.executable, "-m", "sweep.loaded"],
         input=json.dumps(trainings), capture_output=True, text=True, check=False,
@@ -41,7 +54,7 @@ def list_code(run: str, points: Iterable[Point]) -> tuple[str, ...]:
     if done.returncode:
         said = " ".join(done.stderr.strip().splitlines()[-1:])
         raise LineupError(f"run {run}", f"its code cannot be loaded ({said})", "code that trains", "mend it")
-    return tuple(json.loads(done.stdout))
+    return (*json.loads(done.stdout), *sorted(files), *sorted(f"{file}.dvc" for file in files))
 
 
 def identify(params: Any, run: str, revision: str, code: Sequence[str]) -> str | None:

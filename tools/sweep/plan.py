@@ -78,20 +78,38 @@ def place(
 
 
 def describe_training(params: Mapping[str, Any], run: str) -> dict[str, Any]:
-    """All of `params`, the content of a params.yaml, that the results of `run` depend on."""
+    """All of `params`, the content of a params.yaml, that the results of `run` depend on.
+
+    That is also what the run depends on whose weights it starts from.
+    """
     entry = params["runs"][run]
-    view = params["views"][entry["view"]]
+    view, weights = params["views"][entry["view"]], params["weights"][entry["weights"]]
+    dataset = params["datasets"][view["dataset"]]
+    source = find_source(weights)
     return {
         "runtime": params["runtime"],
-        "dataset": params["datasets"][view["dataset"]],
+        # What is always there says nothing.
+        "dataset": {key: value for key, value in dataset.items() if value != "data/params.valid"},
         "view": view,
-        "weights": params["weights"][entry["weights"]],
+        "weights": weights,
+        **({"from": describe_training(params, source)} if source else {}),
         "family": entry["family"],
         "model": params["models"][entry["family"]][entry["model"]],
         "augment": params["augments"][entry["augment"]],
         "recipe": params["recipes"][entry["recipe"]],
         **{key: entry[key] for key in ("task", "seeds", "tta")},
     }
+
+
+def find_source(weights: Mapping[str, Any]) -> str | None:
+    """The run whose weights an entry of `weights` names, if it names one."""
+    return str(weights["needs"]).removeprefix("models/") if weights["source"] == "run" else None
+
+
+def list_sources(params: Mapping[str, Any], run: str) -> list[str]:
+    """`run`, the run that it starts from, the one which that starts from, and so on."""
+    source = find_source(params["weights"][params["runs"][run]["weights"]])
+    return [run, *(list_sources(params, source) if source else [])]
 
 
 def _place(
