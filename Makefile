@@ -8,6 +8,7 @@ UV_FLAGS := --universal --python-version 3.11 --all-extras --no-emit-index-url -
 # lineup is imported from where it stands, it need not be installed; dvc.yaml does so for each copy.
 export PATH := $(CURDIR)/$(VENV)/bin:$(PATH)
 export PYTHONPATH := $(CURDIR)/src
+TOOLS := PYTHONPATH="$(CURDIR)/src:$(CURDIR)/tools"
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
@@ -59,7 +60,7 @@ PART_MB := 60
 PYTHON_THERE := 3.12
 MACHINE_THERE := x86_64
 WHEELS := dvc
-BUNDLE := PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python -m
+BUNDLE := $(TOOLS) python -m
 
 bundle: $(READY)  ## pack runs for a machine without a network: make bundle RUNS="d3 e1"
 	@$(BUNDLE) bundle.pack $(RUNS) --out "$(OUT)" --part-mb "$(PART_MB)" \
@@ -69,17 +70,17 @@ unbundle: $(READY)  ## merge what came back from there: make unbundle FROM=folde
 	@$(BUNDLE) bundle.merge "$(FROM)"
 
 sweep: $(READY)  ## list the declared grids, or run one: make sweep NAME=a7 JOBS=1
-	@PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python -m sweep.run $(if $(NAME),"$(NAME)" "$(or $(JOBS),1)")
+	@$(TOOLS) python -m sweep.run $(if $(NAME),"$(NAME)" "$(or $(JOBS),1)")
 
 repro: $(READY)  ## dvc repro with trainings side by side: make repro JOBS=2
-	@PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python -m jobs.run "$(or $(JOBS),2)"
+	@$(TOOLS) python -m jobs.run "$(or $(JOBS),2)"
 
 keep: $(READY)  ## record what a change in src/lineup/training does not reach: make keep [SINCE=HEAD]
-	@PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python tools/keep.py $(SINCE)
+	@$(TOOLS) python tools/keep.py $(SINCE)
 
 # For review: CHECKS and REPORT are named in it, POST is the number of a pull request; the workflow sets them.
 review: $(READY)  ## what changed, and whether it is real: make review SINCE=main [PAGE=review.html]
-	@PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python -m review.run --since "$(or $(SINCE),main)" \
+	@$(TOOLS) python -m review.run --since "$(or $(SINCE),main)" \
 	  $(if $(PAGE),--page "$(PAGE)") \
 	  $(if $(CHECKS),--checks "$(CHECKS)") $(if $(REPORT),--report "$(REPORT)") $(if $(POST),--post "$(POST)")
 
@@ -93,7 +94,7 @@ screens: $(READY)  ## draw what DVC's commands print, for README: make screens N
 	@python tools/screens.py $(NAME)
 
 bench: $(READY)  ## measure training speed against the usual loop and the compute limit
-	@PYTHONPATH=$(CURDIR)/src:$(CURDIR)/tools python -m bench.run --write metrics/bench.json
+	@$(TOOLS) python -m bench.run --write metrics/bench.json
 
 # Only when asked for by name: the times of a fresh clone say nothing about which file is newer.
 ifneq (,$(filter requirements.txt,$(MAKECMDGOALS)))

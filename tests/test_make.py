@@ -50,3 +50,17 @@ def test_a_target_without_its_word_says_which(target: str, name: str) -> None:
     assert done.returncode == 2
     assert done.stderr.startswith(f"error: {name}: empty; expected ")
     assert f"fix: make {target} {name}=" in done.stderr
+
+
+@pytest.mark.parametrize(
+    "target", ["sweep", "repro", "keep", "review", "bench", "bundle", "unbundle", "start"]
+)
+def test_the_folder_may_have_a_space_in_its_name(tmp_path: Path, target: str) -> None:
+    folder = tmp_path / "with space"
+    python = folder / ".venv/bin/python"
+    python.parent.mkdir(parents=True)
+    python.write_text('#!/bin/sh\necho "$PYTHONPATH"\n')
+    python.chmod(0o755)
+    done = make(folder, target)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"{folder}/src")

@@ -12,6 +12,7 @@ from fnmatch import fnmatch
 from io import StringIO
 from pathlib import Path
 
+from lineup.config.params import load
 from lineup.console import stage
 from lineup.errors import LineupError
 from lineup.files import write_text
@@ -20,12 +21,17 @@ ROOT = Path(__file__).resolve().parents[1]
 FILES = (".dvcignore", "claims.csv", "dvc.yaml", "protocols.yaml")
 FOLDERS = (".dvc/plots", "src", "stages")
 # What running leaves beside the code; the same names stand in .dvcignore.
-LEFTOVERS = ("__pycache__", "*.egg-info")
+LEFTOVERS = (
+    *("__pycache__", "*.egg-info", ".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints"),
+    *("*.swp", "*~"),
+)
 
 
 def main(folder: str, params: str) -> None:
     """Lay out `folder` around the parameters of the file `params`."""
     lay_out(Path(folder), Path(params))
+    # DVC reads dvc.yaml first, and of a run without a key it would say that dvc.yaml is wrong.
+    load(Path(params))
 
 
 def lay_out(folder: Path, params: Path) -> None:
