@@ -18,27 +18,28 @@ from lineup.comparison.duplicates import read_shared, score_unique
 from lineup.comparison.entry import Entry
 from lineup.comparison.pictures.bars import draw_accuracy
 from lineup.comparison.pictures.cost import draw_cost
-from lineup.comparison.protocols import read_protocols
 from lineup.comparison.report import format_report
 from lineup.comparison.results import read_pictures, read_results
 from lineup.comparison.table import build_table, format_csv, format_json, group_measured
 from lineup.comparison.tasks import TASKS
 from lineup.comparison.texts import format_markdown, print_tables
 from lineup.comparison.verdict import tell
-from lineup.config.params import load
+from lineup.config.params import load, parse, read
 from lineup.config.schema import FileWeights, NoWeights, Params, Run, RunWeights, TimmWeights
 from lineup.console import stage
 from lineup.files import write_text
 from lineup.pictures import save_figure
+from lineup.protocols import resolve_protocols
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
+PROTOCOLS = Path("protocols.yaml")
 
 
 def main() -> None:
     """Compare the runs that params.yaml declares, never what happens to lie in a folder."""
     params = load()
     claims = read_claims(Path("claims.csv"))
-    protocols = read_protocols(Path("protocols.yaml"), claims)
+    protocols = resolve_protocols(parse(read(PROTOCOLS), PROTOCOLS), claims, str(PROTOCOLS))
     if not any(run.row for run in [*params.runs.values(), *params.waiting.values()]):
         claims = {}  # a study that repeats no report is not told of them
     runs = {name: resolve_run(params, run) for name, run in params.runs.items()}

@@ -11,8 +11,7 @@ from pathlib import Path
 import torch
 
 from lineup.claims import read_claims, refuse_unknown_rows
-from lineup.comparison.protocols import read_protocols
-from lineup.config.params import check_architectures, load
+from lineup.config.params import check_architectures, load, parse, read
 from lineup.config.problems import nearest, refuse
 from lineup.config.schema import Family, FileWeights, Params, Recipe, Run, TimmWeights, Weights
 from lineup.console import stage
@@ -22,9 +21,12 @@ from lineup.errors import LineupError
 from lineup.files import write_text
 from lineup.models import PixelModel
 from lineup.normalisation import refuse_other_normalisation
+from lineup.protocols import resolve_protocols
 from lineup.training.freeze import set_trainable
 from lineup.training.names import find_layers
 from lineup.trial import try_out
+
+PROTOCOLS = Path("protocols.yaml")
 
 Network = tuple[Family, str, str, int]  # family, model, and the colour and size of its images
 
@@ -39,7 +41,7 @@ def main() -> None:
     rows = {name: run.row for name, run in [*params.runs.items(), *params.waiting.items()]}
     claims = read_claims(Path("claims.csv"))
     refuse_unknown_rows(rows, claims)
-    read_protocols(Path("protocols.yaml"), claims)
+    resolve_protocols(parse(read(PROTOCOLS), PROTOCOLS), claims, str(PROTOCOLS))
     refuse([*find_problems(params), *find_weights_problems(params)])
     write_text(Path("data/params.valid"), "params.yaml is valid\n")
     for warning in find_slow_runs(params):

@@ -8,17 +8,17 @@ from made_up import ROOT, compare, make_project, read_csv
 from ruamel.yaml import YAML
 
 from lineup.claims import read_claims
-from lineup.comparison.protocols import (
+from lineup.comparison.reproductions import COLUMNS
+from lineup.config import schema
+from lineup.config.params import load
+from lineup.errors import LineupError
+from lineup.protocols import (
     MET,
     NOTHING_FIXED,
     find_departures,
     judge_protocol,
     resolve_protocols,
 )
-from lineup.comparison.reproductions import COLUMNS
-from lineup.config import schema
-from lineup.config.params import load
-from lineup.errors import LineupError
 
 PATH = ROOT / "protocols.yaml"
 CLAIMS = read_claims(ROOT / "claims.csv")

@@ -4,10 +4,10 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from lineup.claims import Claim
 from lineup.comparison.figures import is_smaller_better
-from lineup.comparison.protocols import MET
 from lineup.comparison.results import Result
 from lineup.comparison.table import MEASURED, NOT_RUN, find_measured
 from lineup.comparison.task import Row
+from lineup.protocols import MET
 
 COLUMNS = (
     *("row", "report", "what", "metric", "claimed", "split"),

@@ -11,10 +11,10 @@ from typing import Any
 from lineup.claims import Claim, refuse_unknown_rows
 from lineup.comparison.confusions import describe_worst
 from lineup.comparison.entry import Entry
-from lineup.comparison.protocols import judge_protocol
 from lineup.comparison.results import Result
 from lineup.comparison.task import Row, Task
 from lineup.comparison.tasks import TASKS
+from lineup.protocols import judge_protocol
 
 MEASURED, NOT_RUN = "measured", "not run yet"
 

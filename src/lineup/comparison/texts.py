@@ -8,11 +8,11 @@ from rich.table import Table
 
 from lineup.comparison import gains
 from lineup.comparison.figures import format_figure, name_metric
-from lineup.comparison.protocols import MET, NOTHING_FIXED
 from lineup.comparison.reproductions import select_headlines
 from lineup.comparison.table import MEASURED, NOT_RUN, Group, group_measured
 from lineup.comparison.task import Column, Row, choose_columns
 from lineup.comparison.tasks import TASKS
+from lineup.protocols import MET, NOTHING_FIXED
 
 # By task and dataset, the lines that say who wins.
 Verdicts = Mapping[tuple[str, str], Sequence[str]]

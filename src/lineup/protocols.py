@@ -1,21 +1,14 @@
 """What the reports fix of each row (protocols.yaml), and where a run departs from it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
-from lineup.config.params import parse, read
 from lineup.errors import LineupError
 
 MET, NOTHING_FIXED = "met", "nothing fixed"
 MISSING = object()
 # How an expected value may be given if not as the value itself.
 RULES = ("above", "one_of", "none_of", "in_order")
-
-
-def read_protocols(path: Path, rows: Iterable[str]) -> dict[str, dict[str, Any]]:
-    """What the file `path` fixes of each of `rows`. Raises LineupError for a file of something else."""
-    return resolve_protocols(parse(read(path), path), rows, str(path))
 
 
 def resolve_protocols(data: Any, rows: Iterable[str], where: str) -> dict[str, dict[str, Any]]:
