@@ -13,13 +13,17 @@ from lineup.data.pack import write_pack
 from lineup.data.pictures import draw_classes
 from lineup.data.records import read_records
 from lineup.data.view import pack_view
+from lineup.errors import LineupError
 
 
 def main(view: str) -> None:
     """Prepare the view of that name."""
     entry = pick(load().views, view, "views")
     records = read_records(Path(f"data/raw/{entry.dataset}.safetensors"))
-    learn, test = pack_view(records, **entry.model_dump(exclude={"dataset"}))
+    try:
+        learn, test = pack_view(records, **entry.model_dump(exclude={"dataset"}))
+    except LineupError as error:
+        raise LineupError(f"params.yaml: views.{view}", error.found, error.expected, error.fix) from error
     write_pack(learn, Path(f"data/views/{view}/learn.safetensors"))
     write_pack(test, Path(f"data/views/{view}/test.safetensors"))
     draw_classes(learn, Path(f"plots/samples/{view}.png"))

@@ -19,7 +19,7 @@ CLASSES = ["red", "green", "blue"]
 SEEDS = (0, 3)
 PARAMS = """\
 runtime: {device: cpu, channels_last: true}
-datasets: {made_up: {source: digits}}
+datasets: {made_up: {source: digits, needs: data/params.valid}}
 views: {tiny: {dataset: made_up, color: rgb, size: 8, validation: 0.2, split_seed: 0, normalize: unit}}
 weights: {random: {source: none, needs: data/params.valid}}
 waiting_weights: {}

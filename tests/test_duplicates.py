@@ -22,8 +22,8 @@ def photograph(count: int, side: int) -> Tensor:
 
 
 def make_records(train: Tensor, test: Tensor) -> Records:
-    zeros = torch.zeros(len(train), dtype=torch.int64)
-    return Records(train, zeros, test, zeros[: len(test)].clone(), ("a",))
+    labels = torch.arange(len(train)) % 2
+    return Records(train, labels, test, labels[: len(test)].clone(), ("a", "b"))
 
 
 @pytest.fixture

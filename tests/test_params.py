@@ -18,7 +18,7 @@ FILE = Path("params.yaml")
 # Every kind of value: ints where floats are wanted, null, nested lists, options, phases, all schedules.
 EVERYTHING = """
 runtime: {device: auto, channels_last: true}
-datasets: {cifar10: {source: cifar10}}
+datasets: {cifar10: {source: cifar10, needs: data/params.valid}}
 views:
   rgb: {dataset: cifar10, color: rgb, size: 32, validation: 0.2, split_seed: 0, normalize: channel}
 weights: {random: {source: none, needs: data/params.valid}}
@@ -141,7 +141,7 @@ def test_exponent_without_a_point_is_a_float() -> None:
         ("recipes.d3.lr", -1, "-1; expected a number greater than 0; fix"),
         ("recipes.d3.lr", True, "true; expected a number; fix"),
         ("recipes.d3.lr", None, "null; expected a number; fix"),
-        ("recipes.d3.batch_size", 0, "0; expected a number greater than or equal to 1; fix"),
+        ("recipes.d3.batch_size", 1, "1; expected a number greater than or equal to 2; fix"),
         ("recipes.d3.batch_size", 1.5, "1.5; expected a whole number; fix"),
         ("recipes.d3.batch_size", True, "true; expected a whole number; fix"),
         ("recipes.d3.phases.head.lr", "1", "the text '1'; expected a number; fix"),
@@ -524,7 +524,7 @@ def test_a_view_that_contradicts_the_weights_of_a_run_is_refused(
     changes: dict[str, str], found: str, fix: str
 ) -> None:
     data = handed_on("weights")
-    data["datasets"]["cifar100"] = {"source": "cifar100"}
+    data["datasets"]["cifar100"] = {"source": "cifar100", "needs": "data/params.valid"}
     data["views"]["other"] = {**data["views"]["rgb"], **changes}
     data["waiting"]["r18"]["view"] = "other"
     expected = "images as the weights were trained with"
@@ -534,7 +534,7 @@ def test_a_view_that_contradicts_the_weights_of_a_run_is_refused(
 
 def test_views_may_differ_in_what_weights_do_not_see() -> None:
     data = handed_on("weights")
-    data["datasets"]["cifar100"] = {"source": "cifar100"}
+    data["datasets"]["cifar100"] = {"source": "cifar100", "needs": "data/params.valid"}
     data["views"]["rgb"]["normalize"] = "unit"
     data["views"]["other"] = {**data["views"]["rgb"], "dataset": "cifar100", "size": 64}
     data["waiting"]["r18"]["view"] = "other"

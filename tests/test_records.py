@@ -1,4 +1,6 @@
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -40,3 +42,26 @@ def test_something_else_is_refused(tmp_path: Path) -> None:
     for name in ("text", "other"):
         with pytest.raises(LineupError, match=f"{name}: not readable"):
             read_records(tmp_path / name)
+
+
+FLOATS = torch.rand(2, 3, 3, 3)
+FAULTS = [
+    ({"train_images": FLOATS}, r"train_images torch\.float32 \[2, 3, 3, 3\]; expected torch\.uint8 \[n, "),
+    ({"train_images": FLOATS.byte().permute(0, 3, 1, 2)[..., :2]}, r"train_images torch\.uint8 .*, 2\]"),
+    ({"train_images": FLOATS.byte()[..., 0]}, r"train_images torch\.uint8 \[2, 3, 3\]"),
+    ({"test_images": FLOATS.byte()[:0], "test_labels": torch.arange(0)}, r"test_images torch\.uint8 \[0, 3"),
+    ({"test_images": FLOATS.byte()[:1, :2]}, r"test_images \[1, 2, 3, 3\]; expected those of train, \[3, 3"),
+    ({"train_labels": torch.tensor([1, 2])}, r"train_labels from 1 to 2; expected 0 to 1"),
+    ({"train_labels": torch.tensor([1, 0], dtype=torch.int32)}, r"train_labels torch\.int32 \[2\]; expected"),
+    ({"test_labels": torch.tensor([1, 0])}, r"test_labels torch\.int64 \[2\]; expected torch\.int64 \[1\]"),
+    ({"train_labels": torch.tensor([1, 1])}, r"no image of ant in train"),
+    ({"classes": ("ant",)}, r"classes \['ant'\]; expected two classes or more"),
+    ({"classes": ("ant", "ant")}, r"classes \['ant', 'ant'\]; expected"),
+]
+
+
+@pytest.mark.parametrize(("wrong", "message"), FAULTS)
+def test_what_a_source_got_wrong_is_refused(tmp_path: Path, wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(LineupError, match=f"raw: {message}.*; fix: mend the source of this dataset"):
+        write_records(replace(some_records(), **wrong), tmp_path / "raw")
+    assert not (tmp_path / "raw").exists()

@@ -7,10 +7,12 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import product
 from pathlib import Path
 
 import forks
 import pytest
+from PIL import Image
 from pipeline import TINY, Pipeline, list_stages
 
 from lineup.training.checkpoint import only_trainer
@@ -105,6 +107,28 @@ def test_a_recipe_reaches_its_runs(pipeline: Pipeline) -> None:
 def test_a_new_run_reaches_itself_and_the_comparison(pipeline: Pipeline) -> None:
     pipeline.edit("params.yaml", "\nwaiting:", f"\n  new: {ENTRY}\nwaiting:")
     assert pipeline.stale() == {"validate", "train@new", "evaluate@new", "compare"}
+
+
+def test_images_of_ones_own_are_watched(pipeline: Pipeline) -> None:
+    for split, class_, shade in product(("train", "test"), ("dark", "light"), range(5)):
+        path = pipeline.path(f"images/{split}/{class_}/{shade}.png")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (9, 9), 50 * (class_ == "light") + 100 * (split == "test") + shade).save(path)
+    view = "{dataset: own, color: gray, size: 8, validation: 0.2, split_seed: 0, normalize: channel}"
+    dataset = "{source: folder, needs: images, size: 8}"
+    pipeline.edit("params.yaml", "\nviews:\n", f"\n  own: {dataset}\nviews:\n  own: {view}\n")
+    pipeline.edit(
+        "params.yaml", "\nwaiting:", f"\n  new: {ENTRY.replace('view: digits', 'view: own')}\nwaiting:"
+    )
+    made = {f"{stage}@own" for stage in ("download", "preprocess", "duplicates")}
+    made |= {"train@new", "evaluate@new", "compare"}
+    assert set(pipeline.repro()) == {"validate", *made}
+    for name in ("images/.DS_Store", "images/train/dark/Thumbs.db", "src/lineup/training/.DS_Store"):
+        pipeline.path(name).write_text("of a file manager")
+    assert pipeline.stale() == set()
+    pipeline.path("images/train/dark/4.png").unlink()
+    assert pipeline.stale() == {"download@own"}
+    assert set(pipeline.repro()) == made
 
 
 def test_a_removed_run_leaves_the_comparison(pipeline: Pipeline) -> None:

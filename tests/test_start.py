@@ -15,7 +15,7 @@ ENTRY = (
 )
 HEAD = """# A comment at the top.
 runtime: {device: auto,   channels_last: true}
-datasets: {digits: {source: digits}}
+datasets: {digits: {source: digits, needs: data/params.valid}}
 views: {digits: {dataset: digits, color: gray, size: 8, validation: 0.2, split_seed: 0, normalize: unit}}
 weights: {random: {source: none, needs: data/params.valid}}
 waiting_weights: {}

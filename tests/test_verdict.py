@@ -48,7 +48,7 @@ def test_runs_on_another_dataset_are_never_compared(
 ) -> None:
     path = comparable / "params.yaml"
     data = json.loads(path.read_text())
-    data["datasets"]["cifar10"] = {"source": "cifar10"}
+    data["datasets"]["cifar10"] = {"source": "cifar10", "needs": "data/params.valid"}
     data["views"]["other"] = data["views"]["digits"] | {"dataset": "cifar10"}
     data["runs"]["d3"]["view"] = "other"
     path.write_text(json.dumps(data))

@@ -1,4 +1,5 @@
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ from PIL import Image
 from lineup.data.pack import write_pack
 from lineup.data.records import Records
 from lineup.data.view import identify, measure_channels, pack_view, recolor, resize
+from lineup.errors import LineupError
 
 
 def some_images(number: int, channels: int = 3, side: int = 32) -> torch.Tensor:
@@ -116,3 +118,12 @@ def test_the_same_records_give_the_same_packed_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
         write_pack(pack_view(RECORDS, **{**OPTIONS, "size": 20})[0], tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
+
+
+def test_a_channel_that_never_varies_cannot_be_divided_by_its_deviation() -> None:
+    images = RECORDS.train_images.clone()
+    images[..., 2] = 7
+    records = replace(RECORDS, train_images=images)
+    with pytest.raises(LineupError, match=r"channel 3 of 3 is the same in all images of train; .* to unit"):
+        pack_view(records, **OPTIONS)
+    assert pack_view(records, **{**OPTIONS, "normalize": "unit"})[0].channel_std[2] == 0

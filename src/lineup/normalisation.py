@@ -32,7 +32,8 @@ def refuse_other_normalisation(
 
 def _find_statistics(color: Color, normalize: Normalization) -> Statistics:
     """What the view subtracts and divides by, one a channel; made-up images tell, unless it measures them."""
-    images, labels = torch.zeros(2, SIZE, SIZE, 3, dtype=torch.uint8), torch.zeros(2, dtype=torch.int64)
+    shades, labels = torch.tensor([0, 255], dtype=torch.uint8), torch.zeros(2, dtype=torch.int64)
+    images = shades.reshape(2, 1, 1, 1).expand(2, SIZE, SIZE, 3)
     learn, _ = pack_view(
         Records(images, labels, images, labels, ("any",)),
         color=color, size=SIZE, validation=0.5, split_seed=0, normalize=normalize,

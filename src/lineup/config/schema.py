@@ -1,5 +1,6 @@
 """What params.yaml may hold. Nothing has a default; every message says what is expected."""
 
+import posixpath
 import re
 from itertools import pairwise
 from typing import Annotated, Literal
@@ -37,6 +38,11 @@ Optimizer = Literal["sgd", "nesterov", "adam", "adamw", "rmsprop", "muon", "muon
 LAYER = re.compile(r"(conv|dense) [1-9]\d*|pool|dropout|flatten|gap")
 
 
+def _is_elsewhere(path: str) -> bool:
+    """Whether `path` leads out of the repository, or to what stages make."""
+    return posixpath.normpath(path).startswith(("../", "/", "data/", "models/"))
+
+
 class Entry(BaseModel):
     """An entry of params.yaml: strict, frozen, nothing beyond its keys."""
 
@@ -51,9 +57,28 @@ class Runtime(Entry):
 
 
 class Dataset(Entry):
-    """What is downloaded."""
+    """What is downloaded, or comes with a library."""
 
     source: Literal["cifar10", "cifar100", "digits"]
+    needs: Literal["data/params.valid"]
+
+
+def check_folder(path: str) -> str:
+    """Refuse a folder that DVC cannot watch, or that stages write to."""
+    if posixpath.normpath(path) in (".", "..", "data", "models") or _is_elsewhere(path):
+        raise ValueError("a folder in this repository, outside data and models")
+    return path
+
+
+class FolderDataset(Entry):
+    """Images in the folder `needs`: train/CLASS/… and test/CLASS/…, made squares of `size` pixels."""
+
+    source: Literal["folder"]
+    needs: Annotated[str, AfterValidator(check_folder)]
+    size: Side
+
+
+Datasets = Annotated[Dataset | FolderDataset, Field(discriminator="source")]
 
 
 class View(Entry):
@@ -85,7 +110,7 @@ class TimmWeights(Entry):
 
 def check_file(path: str) -> str:
     """Refuse what is not a safetensors file, or is one that a stage makes."""
-    if not path.endswith(".safetensors") or path.startswith(("data/", "models/", "/")):
+    if not path.endswith(".safetensors") or _is_elsewhere(path):
         raise ValueError("a .safetensors file in this repository, outside data and models")
     return path
 
@@ -310,7 +335,7 @@ class Recipe(Entry):
     """How a model is trained."""
 
     epochs: Count
-    batch_size: Count
+    batch_size: Annotated[int, Field(ge=2)]  # batch norm cannot normalise one image
     optimizer: Optimizer
     lr: Positive
     momentum: BelowOne
@@ -352,7 +377,7 @@ class Params(Entry):
     """The whole of params.yaml."""
 
     runtime: Runtime
-    datasets: dict[Name, Dataset]
+    datasets: dict[Name, Datasets]
     views: dict[Name, View]
     weights: dict[Name, Weights]
     waiting_weights: dict[Name, Weights]

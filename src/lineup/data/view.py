@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 from lineup.data.pack import Pack
 from lineup.data.records import Records
 from lineup.data.split import hold_out
+from lineup.errors import LineupError
 
 Color = Literal["rgb", "gray"]
 Normalization = Literal["unit", "symmetric", "imagenet", "channel"]
@@ -34,11 +35,12 @@ def pack_view(
     """Prepare `records`: one pack to learn from (train and validation), one of the test images.
 
     size: side of the square images in pixels; validation: share of each class of the train images that
-    is held out. Statistics are those of all train images, held out or not.
+    is held out. Statistics are those of all train images, held out or not. Raises LineupError as `hold_out`
+    does, and for normalize `channel` where a channel is the same in all of them.
     """
     images = resize(recolor(records.train_images, color), size)
     ids = identify(records.train_images)
-    held_out = hold_out(records.train_labels, ids, share=validation, seed=split_seed)
+    held_out = hold_out(records.train_labels, ids, records.classes, share=validation, seed=split_seed)
     channel_mean, channel_std = measure_channels(images)
     mean, std = _scale(normalize, (channel_mean, channel_std))
     learn = Pack(
@@ -117,6 +119,13 @@ def _measure(channel: Tensor) -> tuple[float, float]:
 
 def _scale(normalize: Normalization, statistics: Statistics) -> Statistics:
     channels = len(statistics[0])
+    if normalize == "channel" and 0 in statistics[1]:
+        raise LineupError(
+            "normalize channel",
+            f"channel {statistics[1].index(0) + 1} of {channels} is the same in all images of train",
+            "channels that differ, to divide by their deviation",
+            "set normalize to unit, or color to gray",
+        )
     fixed: dict[str, Statistics] = {
         "unit": ((0.0,) * channels, (255.0,) * channels),
         "symmetric": ((127.5,) * channels, (127.5,) * channels),
