@@ -5,13 +5,14 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 from made_up import compare, declare, make_results, put, put_outcomes, read_csv
 
 from lineup.comparison.duplicates import Shared
 from lineup.comparison.significance import Contest
 from lineup.comparison.verdict import tell
 from lineup.errors import LineupError
-from lineup.evaluation.outcomes import read_outcomes
+from lineup.evaluation.outcomes import read_outcomes, write_outcomes
 from lineup.statistics.pairs import Pair
 
 
@@ -169,6 +170,17 @@ def test_a_difference_that_cannot_be_is_not_told(task: str, smallest: float, tol
     assert f"Between the first two, {told}" in " ".join(tell(contest, Shared(100, "cd", [], []), {}))
 
 
+def test_no_interval_is_wider_than_shares_can_differ(
+    comparable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (comparable / "params.yaml").write_text(declare({"own": (None, [5, 6]), "b1": ("B1", [0])}, {}))
+    values = torch.tensor([[False] * 299 + [True], [True] * 300])
+    write_outcomes([5, 6], "cd", values, comparable / "metrics/outcomes/own.safetensors")
+    compare(comparable, monkeypatch)
+    (row,) = read_csv(comparable / "metrics/significance.csv")
+    assert (row["low"], row["high"]) == ("-1.0", "1.0")
+
+
 def test_all_right_and_all_wrong_are_not_the_same_answers(
     comparable: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -203,6 +215,16 @@ def test_duplicates_are_left_out_of_the_figure_beside_the_plain_one(compared: Pa
         expected = (values.sum() - values[[1, 4, 7]].sum()) / 297
         assert float(rows[run]["test_unique"]) == pytest.approx(expected, abs=1e-7)
         assert expected != pytest.approx(values.mean(), abs=1e-7)
+
+
+def test_where_train_has_all_that_is_told_and_no_figure_given(
+    comparable: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    all_of_them = {"images": 300, "ids": "cd", "exact": [7], "near": [*range(7), *range(8, 300)]}
+    put(comparable, "metrics/duplicates/digits.json", all_of_them)
+    assert {row["test_unique"] for row in compare(comparable, monkeypatch, drawn=True)} == {""}
+    told = " ".join(capsys.readouterr().out.split())
+    assert "train has 1 as well, and 299 nearly: none is left without them." in told
 
 
 def test_duplicates_of_other_images_are_refused(comparable: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,6 +18,7 @@ from lineup.comparison.task import (
     interval,
     spread,
     text,
+    without_duplicates,
 )
 
 
@@ -48,7 +49,7 @@ TASK = Task(
     more=(
         text("Run", "run"),
         Column("Train - val.", "gap", lambda row: f"{row['gap']:+.4f}"),
-        figure("Without duplicates", "test_unique"),
+        without_duplicates("Without duplicates", "test_accuracy"),
         Column(
             "Points per million param.",
             "test_accuracy",
@@ -64,7 +65,7 @@ TASK = Task(
         RANK,
         figure("validation", "val_accuracy"),
         figure("test", "test_accuracy"),
-        figure("without duplicates", "test_unique"),
+        without_duplicates("without duplicates", "test_accuracy"),
         interval("images 95 %", "test", "test_accuracy"),
         spread("sd (seeds)", "test_sd"),
         interval("seeds 95 %", "test_seeds", "test_accuracy"),

@@ -1,8 +1,18 @@
 """Reconstruction as the comparison shows it: compared by mean squared error, pixels from 0 to 1."""
 
-from lineup.comparison.figures import format_figure
 from lineup.comparison.pictures.bars import draw_error
-from lineup.comparison.task import COST, FULL_COST, NAME, RANK, Column, Task, figure, interval, spread, text
+from lineup.comparison.task import (
+    COST,
+    FULL_COST,
+    NAME,
+    RANK,
+    Task,
+    figure,
+    interval,
+    spread,
+    text,
+    without_duplicates,
+)
 
 TASK = Task(
     name="reconstruction",
@@ -26,9 +36,7 @@ TASK = Task(
     more=(
         text("Run", "run"),
         figure("Train MSE", "train_mse"),
-        Column(
-            "Without duplicates", "test_unique", lambda row: format_figure("test_mse", row["test_unique"])
-        ),
+        without_duplicates("Without duplicates", "test_mse"),
         figure("Probe val.", "probe_val_accuracy"),
         text("Probe most confused", "confused"),
     ),
@@ -37,9 +45,7 @@ TASK = Task(
         RANK,
         figure("val. MSE", "val_mse"),
         figure("test MSE", "test_mse"),
-        Column(
-            "without duplicates", "test_unique", lambda row: format_figure("test_mse", row["test_unique"])
-        ),
+        without_duplicates("without duplicates", "test_mse"),
         spread("sd (seeds)", "test_sd"),
         interval("seeds 95 %", "test_seeds", "test_mse"),
         figure("train MSE", "train_mse"),

@@ -1,10 +1,10 @@
 """Which differences are real: every two runs of one task on the same test images."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lineup.comparison.entry import Entry
-from lineup.comparison.figures import is_smaller_better
+from lineup.comparison.figures import is_share, is_smaller_better
 from lineup.comparison.results import Result
 from lineup.comparison.task import Row
 from lineup.comparison.tasks import TASKS
@@ -75,6 +75,8 @@ def _hold(task: str, dataset: str, names: Sequence[str], results: Mapping[str, R
     outcomes = {run: results[run].outcomes.values for run in names}
     means = {run: float(values.mean()) for run, values in outcomes.items()}
     pairs = compare_pairs(outcomes) if len(names) > 1 else []
+    if is_share(TASKS[task].headline):
+        pairs = [_bound(pair) for pair in pairs]
     on_validation = {run: TASKS[task].order(run, results[run].metrics)[0] for run in names}
     return Contest(
         task,
@@ -87,6 +89,11 @@ def _hold(task: str, dataset: str, names: Sequence[str], results: Mapping[str, R
         {run: results[run].detail["images"]["val"] for run in names},
         [run for run in names if on_validation[run] == on_validation[names[0]]],
     )
+
+
+def _bound(pair: Pair) -> Pair:
+    """No share exceeds another by more than 1, as the interval of few seeds would have it."""
+    return replace(pair, low=max(pair.low, -1.0), high=min(pair.high, 1.0))
 
 
 def _describe(pair: Pair, contest: Contest) -> Row:

@@ -56,7 +56,7 @@ def build_table(
     claims: Mapping[str, list[Claim]],
     protocols: Mapping[str, Mapping[str, Any]],
     ranks: Mapping[str, int],
-    unique: Mapping[str, float],
+    unique: Mapping[str, float | None],
 ) -> list[Row]:
     """One dict a run with the keys COLUMNS, None where there is nothing to say.
 

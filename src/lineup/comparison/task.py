@@ -79,6 +79,12 @@ def text(head: str, key: str) -> Column:
     return Column(head, key, lambda row: str(row[key]))
 
 
+def without_duplicates(head: str, metric: str) -> Column:
+    """A column with `metric` on the test images that train does not have, where there are any."""
+    key = "test_unique"
+    return Column(head, key, lambda row: "" if row[key] is None else format_figure(metric, row[key]))
+
+
 def spread(head: str, key: str) -> Column:
     """A column with a standard deviation over seeds, where there are several, and their number."""
     return Column(head, key, lambda row: f"{_deviation(key, row)}({row['seeds']})")

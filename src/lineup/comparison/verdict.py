@@ -18,7 +18,7 @@ from lineup.statistics.ranking import find_worse
 NAMED = 5
 
 
-def tell(contest: Contest, shared: Shared, unique: Mapping[str, float]) -> list[str]:
+def tell(contest: Contest, shared: Shared, unique: Mapping[str, float | None]) -> list[str]:
     """The first on validation against the others on test, what ranks mean, and how far test can be believed.
 
     shared: test images that train has too; unique: the headline of each run without them. Of a run alone
@@ -43,7 +43,7 @@ def _tell_contest(contest: Contest) -> list[str]:
     ]
 
 
-def _tell_test(contest: Contest, shared: Shared, unique: Mapping[str, float]) -> str:
+def _tell_test(contest: Contest, shared: Shared, unique: Mapping[str, float | None]) -> str:
     first, opened = next(iter(contest.ranks)), sum(contest.seeds.values())
     models = "model" if opened == 1 else "models"
     times = (
@@ -58,8 +58,10 @@ def _tell_test(contest: Contest, shared: Shared, unique: Mapping[str, float]) ->
     held = f"Of the {contest.images:,} test images, train has {len(shared.exact)} as well, {nearly}"
     if not shared.exact and not shared.near:
         return f"{times}{held}."
-    metric = _key_headline(contest, "test")
-    return f"{times}{held}: without them {first} has {format_figure(metric, unique[first])}."
+    figure = unique[first]
+    if figure is None:
+        return f"{times}{held}: none is left without them."
+    return f"{times}{held}: without them {first} has {format_figure(_key_headline(contest, 'test'), figure)}."
 
 
 def _tell_first(contest: Contest, winner: str, its: Sequence[Pair]) -> str:
