@@ -18,7 +18,7 @@ help:  ## list the targets
 	@sed -n 's/^\([a-z.]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{printf "make %-17s %s\n", $$1, $$2}'
 
 $(READY): requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: $(PYTHON): too old; expected Python 3.11 or newer; fix: make PYTHON=python3.11 ...")'
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14) and f"error: $(PYTHON): Python {sys.version.split()[0]}; expected 3.11 to 3.13; fix: make PYTHON=python3.11 ...")'
 	@echo "making $(VENV) and installing requirements.txt (some minutes)"
 	@$(PYTHON) -m venv $(VENV)
 	@$(VENV)/bin/python -m pip install --quiet --requirement requirements.txt

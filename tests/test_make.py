@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,25 @@ def test_the_folder_may_have_a_space_in_its_name(tmp_path: Path, target: str) ->
     done = make(folder, target)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith(f"{folder}/src")
+
+
+@pytest.mark.parametrize(
+    ("version", "refused"), [((3, 10), True), ((3, 11), False), ((3, 13), False), ((3, 14), True)]
+)
+def test_another_python_is_refused_before_anything_is_installed(
+    tmp_path: Path, version: tuple[int, int], refused: bool
+) -> None:
+    python = tmp_path / "python"
+    facts = (*version, 0), f"{version[0]}.{version[1]}.0 (made up)"
+    lines = (
+        f"import sys; sys.version_info, sys.version = {facts}",
+        "exec(sys.argv[2]) if sys.argv[1] == '-c' else sys.exit('went on')",
+    )
+    python.write_text(f"#!{sys.executable}\n" + "\n".join(lines) + "\n")
+    python.chmod(0o755)
+    (tmp_path / "requirements.txt").touch()
+    words = ("make", "--file", ROOT / "Makefile", f"PYTHON={python}", ".venv/.installed")
+    done = subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 2
+    said = f"error: {python}: Python {version[0]}.{version[1]}.0; expected 3.11 to 3.13; fix: make PYTHON="
+    assert done.stderr.startswith(said if refused else "went on")
