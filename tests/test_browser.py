@@ -74,6 +74,10 @@ def test_ids_are_unique(tab: Tab) -> None:
     assert all(clips)
 
 
+def read(figure: str) -> float:
+    return float(figure.replace(",", ""))
+
+
 def test_a_click_sorts_numbers_largest_first(tab: Tab) -> None:
     direction, cells = sort(tab, "table", "test")
     assert (direction, cells) == ("descending", sorted(cells, reverse=True))
@@ -82,7 +86,7 @@ def test_a_click_sorts_numbers_largest_first(tab: Tab) -> None:
     # What has no figure comes last both ways, and `not run yet` is none.
     _, cells = sort(tab, "#claims ~ details table", "ours")
     figures = [cell for cell in cells if cell[:1].isdigit()]
-    assert figures == sorted(figures, key=float, reverse=True) == cells[: len(figures)]
+    assert figures == sorted(figures, key=read, reverse=True) == cells[: len(figures)]
     assert sort(tab, "#claims ~ details table", "ours")[1][: len(figures)] == figures[::-1]
     assert "not run yet" in cells
 
