@@ -25,7 +25,7 @@ from lineup.comparison.pictures.bars import draw_accuracy, draw_gap
 from lineup.comparison.pictures.cost import choose_markers, draw_cost, draw_size, find_front
 from lineup.comparison.pictures.curves import draw_overlay
 from lineup.comparison.table import COLUMNS, group_measured
-from lineup.comparison.task import Row
+from lineup.comparison.task import Row, interval
 from lineup.comparison.texts import format_claimed
 from lineup.pictures import save_figure
 
@@ -141,6 +141,13 @@ def test_accuracies_differ_by_points() -> None:
     assert format_differences("test_accuracy", -0.0283, 0.0409) == "-2.83 to +4.09 points"
     assert format_differences("test_mse", 0.0001, sign="") == "0.000100"
     assert format_differences("test_accuracy", -0.00003, 0.0) == "-0.003 to +0.00 points"
+
+
+def test_the_interval_of_a_share_ends_where_shares_do() -> None:
+    row = {"test_seeds_low": -0.03, "test_seeds_high": 1.3681}
+    assert interval("seeds", "test_seeds", "test_accuracy").text(row) == "0.0000 to 1.0000"
+    assert interval("seeds", "test_seeds", "test_mse").text(row) == "-0.030000 to 1.368100"
+    assert interval("seeds", "test_seeds", "test_accuracy").text(dict.fromkeys(row)) == ""
 
 
 def test_numbers_have_three_digits_or_all_of_those_before_the_point() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from lineup.comparison.figures import format_count, format_digits, format_figure, is_smaller_better
+from lineup.comparison.figures import format_count, format_digits, format_figure, is_share, is_smaller_better
 
 Row = dict[str, Any]
 
@@ -98,6 +98,9 @@ def interval(head: str, key: str, metric: str) -> Column:
 def _range(metric: str, low: float | None, high: float | None) -> str:
     if low is None or high is None:
         return ""
+    if is_share(metric):
+        # Student's t of two seeds does not know that no share is above 1.
+        low, high = max(low, 0.0), min(high, 1.0)
     return f"{format_figure(metric, low)} to {format_figure(metric, high)}"
 
 
