@@ -140,7 +140,8 @@ def test_entries_hold_what_they_are_like_and_their_own_value_goes_first() -> Non
 
 
 def test_blank_is_empty_and_rows_may_be_numbers() -> None:
-    assert resolve_protocols({"shared": None, "rows": {1: None}}, ["1"], "file") == {"1": {}}
+    data = {"shared": None, "rows": {1: None, 2: {"like": [1], "tta": "none"}}}
+    assert resolve_protocols(data, ["1", "2"], "file") == {"1": {}, "2": {"tta": "none"}}
 
 
 @pytest.mark.parametrize(

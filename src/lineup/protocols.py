@@ -89,7 +89,7 @@ def _resolve(name: str, entries: Mapping[str, Any], above: tuple[str, ...], wher
         raise LineupError(place, name, "another entry that does not refer back", "correct it")
     entry, resolved = dict(entries[name]), dict[str, Any]()
     for other in entry.pop("like", []):
-        resolved |= _resolve(other, entries, (*above, name), where)
+        resolved |= _resolve(str(other), entries, (*above, name), where)
     return resolved | entry
 
 
