@@ -32,7 +32,7 @@ def list_columns(task: Task) -> list[Column]:
         *_describe_one(headline, "twin_"),
         Column("Difference", "difference", lambda row: format_differences(headline, row["difference"])),
         Column("95 %", "low", lambda row: format_differences(headline, row["low"], row["high"])),
-        text("p (Holm)", "p_holm"),
+        text("p corrected", "p_corrected"),
         text("Really better", "better"),
     ]
 
@@ -93,4 +93,4 @@ def _turn(pair: Row, run: str) -> Row:
     if pair["run"] != run:
         # Taken from 0, for the negative of no difference would be written as -0.00.
         sides = {"difference": 0 - pair["difference"], "low": 0 - pair["high"], "high": 0 - pair["low"]}
-    return {**sides, "p_holm": pair["p_holm"], "better": pair["better"]}
+    return {**sides, "p_corrected": pair["p_corrected"], "better": pair["better"]}

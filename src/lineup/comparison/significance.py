@@ -14,7 +14,7 @@ from lineup.statistics.ranking import find_worse, rank
 
 COLUMNS = (
     *("task", "dataset", "run", "other", "seeds", "other_seeds", "images"),
-    *("difference", "low", "high", "p", "p_holm", "better", "smallest_difference"),
+    *("difference", "low", "high", "p", "p_corrected", "better", "smallest_difference"),
     *("only_run_right", "only_other_right", "p_mcnemar", "p_cochran"),
 )
 DIGITS = 8
@@ -106,7 +106,7 @@ def _describe(pair: Pair, contest: Contest) -> Row:
         "other_seeds": contest.seeds[pair.second],
         "images": contest.images,
         "p": _round_p(pair.p),
-        "p_holm": _round_p(pair.corrected),
+        "p_corrected": _round_p(pair.corrected),
         "better": {pair.first: pair.second, pair.second: pair.first}[worse] if pair.real else "",
     }
     figures = {"difference": pair.difference, "low": pair.low, "high": pair.high}

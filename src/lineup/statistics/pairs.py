@@ -8,15 +8,17 @@ import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr
 from scipy.stats import norm
-from statsmodels.stats.multitest import multipletests
 
 from lineup.statistics.answers import Floats, Split, split_answers
-from lineup.statistics.bootstrap import resample
+from lineup.statistics.bootstrap import SEED, resample
+from lineup.statistics.correction import correct, find_levels, to_deviates
 from lineup.statistics.intervals import LEVEL
-from lineup.statistics.spread import Spread, spread_seeds
+from lineup.statistics.spread import Spread, Spreads
 
 ALPHA = 1 - LEVEL
 POWER = 0.8
+FARTHEST = 37  # standard errors: p is 1e-300
+DISTANCES = np.append(0, np.geomspace(1e-6, 1, 80))  # at which chance is known, as parts of the farthest
 
 
 @dataclass(frozen=True)
@@ -24,8 +26,8 @@ class Pair:
     """Two runs on the same images.
 
     difference: mean of the first less that of the second; low, high: its 95 % interval; p: how often chance
-    alone makes such a difference; corrected: p by Holm's method over all pairs; smallest: the smallest
-    difference that is found real in four of five cases, at the level that Holm's method leaves for a pair
+    alone makes such a difference; corrected: how often chance alone makes such a p among all pairs; smallest:
+    the smallest difference that is found real in four of five cases, at the level that is left for a pair
     that comes before all that are not real;
     split: how the answers of the first seeds differ, None where outcomes are not right or wrong.
     """
@@ -54,35 +56,43 @@ def compare_pairs(outcomes: Mapping[str, Floats], others: Sequence[Floats] = ())
     A difference of chance is normal. Its variance has a part of the images, from their bootstrap, and a part
     of the seeds of each run that has several, which is known but roughly (lineup.statistics.spread), so that
     the tails are long. The p of two runs of one seed each is exact McNemar's where outcomes are right or
-    wrong. Holm's method (1979) corrects for the number of pairs.
+    wrong. It is corrected for the number of pairs by what chance makes of all of them together
+    (lineup.statistics.correction): the same images, and the same seeds of a run in each of its pairs.
     """
-    resampled, spreads = resample(list(outcomes.values())), spread_seeds([*outcomes.values(), *others])
-    places = {name: place for place, name in enumerate(outcomes)}
-    chosen = list(combinations(outcomes, 2))
+    runs = list(outcomes.values())
+    resampled, known = resample(runs), Spreads([*runs, *others])
+    spreads = known.of_runs()
+    chosen = list(combinations(range(len(runs)), 2))
     measured = [
-        _Difference(
-            outcomes[one],
-            outcomes[two],
-            resampled[:, places[one]] - resampled[:, places[two]],
-            (spreads[places[one]], spreads[places[two]]),
-        )
+        _Difference(runs[one], runs[two], resampled[:, one] - resampled[:, two], (spreads[one], spreads[two]))
         for one, two in chosen
     ]
-    corrected = multipletests([each.p for each in measured], method="holm")[1].tolist()
-    unproven = sum(p >= ALPHA for p in corrected)
+    p = np.array([each.p for each in measured])
+    strayed = resampled - resampled.mean(0)
+    strayed += known.draw(np.random.default_rng(SEED), len(resampled))[:, : len(runs)]
+    chance = np.stack(
+        [
+            each.deviate(strayed[:, one] - strayed[:, two])
+            for each, (one, two) in zip(measured, chosen, strict=True)
+        ],
+        1,
+    )
+    corrected = correct(p, chance)
+    levels = find_levels(corrected, chance, ALPHA)
+    names = list(outcomes)
     return [
         Pair(
-            one,
-            two,
+            names[one],
+            names[two],
             each.mean,
             each.mean - each.reach(ALPHA),
             each.mean + each.reach(ALPHA),
             each.p,
-            p,
-            each.find_smallest(ALPHA / (unproven + (p < ALPHA))),
+            float(corrected[number]),
+            each.find_smallest(float(levels[number])),
             each.split,
         )
-        for (one, two), each, p in zip(chosen, measured, corrected, strict=True)
+        for number, (each, (one, two)) in enumerate(zip(measured, chosen, strict=True))
     ]
 
 
@@ -111,6 +121,15 @@ class _Difference:
     def find_smallest(self, alpha: float) -> float:
         """The true difference that a test at the level `alpha` finds with probability POWER."""
         return self.reach(alpha) + self.reach(2 * (1 - POWER))
+
+    def deviate(self, differences: Floats) -> Floats:
+        """The normal deviates that are as far out as `differences`, either way: 2 is p 0.0455."""
+        farthest = FARTHEST * self._errors.max()
+        if farthest == 0:
+            return np.zeros_like(differences)
+        distances = farthest * DISTANCES
+        exceeded = np.array([self._exceed(float(distance)) for distance in distances])
+        return np.interp(np.abs(differences), distances, to_deviates(exceeded))
 
     def _exceed(self, reach: float) -> float:
         """How probable it is that chance goes farther than `reach`, either way."""

@@ -2,22 +2,22 @@
 
 Two or three seeds say little of their own variance, and a table has many runs: taken one by one, some look
 steady by luck, and others prove nothing though they are far apart. So every variance is drawn towards what is
-usual (Smyth 2004, "Linear models and empirical Bayes methods").
+usual (Smyth 2004, "Linear models and empirical Bayes methods"); what is usual is known but roughly too, and
+is averaged over (Lindley 1971, "The estimation of many parameters").
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.optimize import minimize
-from scipy.special import betaln
-from scipy.stats import chi2
 
 from lineup.statistics.answers import Floats
 
-POINTS = 50  # of what a variance may be: p is within 0.1 % of what 600 give
-REST = 1e-12  # the probability of variances beyond the first and last point
-LARGEST = 1e4  # degrees of freedom that are as good as infinitely many
+POINTS = 80  # of what a multiple may be, evenly in its logarithm
+LEAST = 0.1  # the smallest multiple; below 1 seeds add nothing
+BEYOND = 100  # the largest, in multiples of what it is where all images move together
+FREEDOMS = np.geomspace(0.5, 100, 12)  # from runs that have nothing in common to runs that are alike
+FAINT = 1e-12  # a probability that makes no difference
 
 
 @dataclass(frozen=True)
@@ -46,23 +46,53 @@ class _Seeds:
 NONE = Spread(np.zeros(1), np.ones(1))
 
 
-def spread_seeds(outcomes: Sequence[Floats]) -> list[Spread]:
-    """The spread of each run, float64 [seeds, n], beyond what resampled images show; one seed has none.
+class Spreads:
+    """The spreads of runs, beyond what resampled images show: one for each, and all of them together.
 
     A run's variance is that of its seeds, as a multiple of what single answers make of it; the multiples of
-    all runs are taken to follow a scaled inverse chi-squared distribution, fitted to them. Single answers
-    are left out of the result, for they make images differ as well and would count twice.
+    all runs are taken to follow a scaled inverse chi-squared distribution, of which any scale and any of
+    FREEDOMS is as likely as another until the runs are seen. Single answers are left out of the result, for
+    they make images differ as well and would count twice. A run of one seed has none.
     """
-    measured = [_measure(run) for run in outcomes]
-    known = [seeds for seeds in measured if seeds.single > 0]
-    if not known:
-        return [NONE] * len(outcomes)
-    ratios = np.array([seeds.variance / seeds.single for seeds in known])
-    freedoms = np.array([seeds.freedom for seeds in known], dtype=np.float64)
-    scale, freedom = _fit(ratios, freedoms)
-    return [
-        _update(seeds, scale, freedom, freedoms.sum()) if seeds.single > 0 else NONE for seeds in measured
-    ]
+
+    def __init__(self, outcomes: Sequence[Floats]) -> None:
+        """outcomes: of each run, float64 [seeds, n], all on the same n images."""
+        self._runs = [_measure(run) for run in outcomes]
+        self._multiples = np.geomspace(LEAST, BEYOND * outcomes[0].shape[1], POINTS)
+        self._usual = _list_usual(self._multiples)
+        self._likelihoods = [_weigh(run, self._multiples) for run in self._runs]
+        logs = sum((np.log(self._usual @ each) for each in self._likelihoods), np.zeros(len(self._usual)))
+        self._weights = _normalize(np.exp(logs - logs.max()))
+
+    def of_runs(self) -> list[Spread]:
+        """The spread of each run by itself."""
+        return [self._know(run, each) for run, each in zip(self._runs, self._likelihoods, strict=True)]
+
+    def draw(self, generator: np.random.Generator, number: int) -> Floats:
+        """How far the means of all runs may stray together: float64 [number, runs]."""
+        usual = self._usual[generator.choice(len(self._usual), number, p=self._weights)]
+        strayed = np.zeros((number, len(self._runs)))
+        for place, (run, likelihood) in enumerate(zip(self._runs, self._likelihoods, strict=True)):
+            if run.single == 0:
+                continue
+            reached = np.cumsum(usual * likelihood, 1)
+            drawn = (reached < generator.random((number, 1)) * reached[:, -1:]).sum(1)
+            strayed[:, place] = generator.normal(0, np.sqrt(self._add(run)[drawn]))
+        return strayed
+
+    def _know(self, run: _Seeds, likelihood: Floats) -> Spread:
+        if run.single == 0:
+            return NONE
+        # Of each scale and freedom, then over all of them.
+        given = self._usual * likelihood
+        weights = (self._weights / given.sum(1)) @ given
+        known = weights > FAINT
+        return Spread(self._add(run)[known], _normalize(weights[known]))
+
+    def _add(self, run: _Seeds) -> Floats:
+        """What seeds add to the variance of the mean of all, which varies less than one: [POINTS]."""
+        added: Floats = np.maximum(self._multiples - 1, 0) * run.single / (run.freedom + 1)
+        return added
 
 
 def _measure(run: Floats) -> _Seeds:
@@ -73,41 +103,24 @@ def _measure(run: Floats) -> _Seeds:
     return _Seeds(float(run.mean(1).var(ddof=1)), float(single), seeds - 1)
 
 
-def _fit(ratios: Floats, freedoms: Floats) -> tuple[float, float]:
-    """Scale and degrees of freedom under which `ratios`, of F distributions, are most likely."""
-    if not ratios.any():
-        return 0, LARGEST
-
-    def miss(logs: Floats) -> float:
-        scale, freedom = np.exp(logs)
-        relative = freedoms * ratios / (scale * freedom)
-        # The logarithm of the density, but for what depends on the ratios alone.
-        density = (
-            freedoms / 2 * np.log(freedoms / (scale * freedom))
-            - betaln(freedoms / 2, freedom / 2)
-            - (freedoms + freedom) / 2 * np.log1p(relative)
-        )
-        return -float(density.sum())
-
-    middle = np.log(ratios.mean())
-    bounds = [(middle - 20, middle + 20), (np.log(0.1), np.log(LARGEST))]
-    found = [
-        minimize(miss, [middle, start], method="Nelder-Mead", bounds=bounds) for start in np.log([2, 20])
-    ]
-    scale, freedom = np.exp(min(found, key=lambda result: float(result.fun)).x)
-    return float(scale), float(freedom)
+def _list_usual(multiples: Floats) -> Floats:
+    """How probable each multiple is of each scale and freedom: float64 [scales x freedoms, multiples]."""
+    scales, freedoms = (each.reshape(-1, 1) for each in np.meshgrid(multiples, FREEDOMS))
+    logs = -freedoms / 2 * (np.log(multiples / scales) + scales / multiples)
+    weights = np.exp(logs - logs.max(1, keepdims=True))
+    # Nothing is impossible: what cannot be divided by would be no number.
+    usual: Floats = np.maximum(weights / weights.sum(1, keepdims=True), np.finfo(np.float64).tiny)
+    return usual
 
 
-def _update(seeds: _Seeds, scale: float, freedom: float, pooled: float) -> Spread:
-    """What is known of one run once the others are: its variance is scaled inverse chi-squared.
+def _weigh(run: _Seeds, multiples: Floats) -> Floats:
+    """How likely each multiple makes seeds that vary as those of `run` do: float64 [multiples]."""
+    if run.single == 0:
+        return np.ones_like(multiples)
+    logs = -run.freedom / 2 * (np.log(multiples) + run.variance / run.single / multiples)
+    likelihood: Floats = np.exp(logs - logs.max())
+    return likelihood
 
-    pooled: the degrees of freedom of all runs together, than which none knows more.
-    """
-    total = freedom + seeds.freedom
-    variance = (freedom * scale * seeds.single + seeds.freedom * seeds.variance) / total
-    total = min(total, pooled)
-    draws = np.geomspace(chi2.ppf(REST, total), chi2.isf(REST, total), POINTS)
-    weights = chi2.pdf(draws, total) * draws  # evenly spaced in the logarithm
-    # The mean of all seeds varies less than one of them.
-    variances = np.maximum(variance * total / draws - seeds.single, 0) / (seeds.freedom + 1)
-    return Spread(variances, weights / weights.sum())
+
+def _normalize(weights: Floats) -> Floats:
+    return weights / float(weights.sum())
