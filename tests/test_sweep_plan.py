@@ -60,6 +60,17 @@ def test_a_wrong_file_is_refused(tmp_path: Path, old: str, new: str, message: st
     assert all("; fix: " in line for line in str(caught.value).splitlines())
 
 
+@pytest.mark.parametrize(("first", "second"), [("small", "chosen"), ("small", "soon"), ("chosen", "soon")])
+def test_a_name_in_two_sections_is_refused(tmp_path: Path, first: str, second: str) -> None:
+    path, sections = tmp_path / "sweeps.yaml", {"small": "sweeps", "chosen": "searches", "soon": "waiting"}
+    path.write_text(SWEEPS.replace(f"  {second}:", f"  {first}:"))
+    one, other = sections[first], sections[second]
+    with pytest.raises(LineupError) as caught:
+        load_sweeps(path)
+    expected = f"also in {one}; expected a name in {one} or in {other}; fix: remove one of the two"
+    assert str(caught.value) == f"{path}: {other}.{first}: {expected}"
+
+
 def test_a_waiting_or_unknown_sweep_is_not_run(tmp_path: Path) -> None:
     (tmp_path / "sweeps.yaml").write_text(SWEEPS)
     sweeps = load_sweeps(tmp_path / "sweeps.yaml")

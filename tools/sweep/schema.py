@@ -1,6 +1,6 @@
 """What sweeps.yaml may hold: grids, searches, and grids that wait for their run."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -147,6 +147,7 @@ def load_sweeps(path: Path = SWEEPS) -> Sweeps:
         sweeps = Sweeps.model_validate(data)
     except ValidationError as error:
         refuse(explain(error, Sweeps, data, path))
+    refuse(_find_doubles(sweeps, path))
     return sweeps
 
 
@@ -163,6 +164,14 @@ def pick_sweep(sweeps: Sweeps, name: str) -> Sweep | Search:
         fix = nearest(name, [*known, *sweeps.waiting])
         raise LineupError(f"{SWEEPS}: sweeps.{name}", "not there", "the name of a sweep", fix)
     return known[name]
+
+
+def _find_doubles(sweeps: Sweeps, path: Path) -> Iterator[LineupError]:
+    """Names that two sections have: one of the two entries would never be run."""
+    for first, second in (("sweeps", "searches"), ("sweeps", "waiting"), ("searches", "waiting")):
+        for name in sorted(getattr(sweeps, first).keys() & getattr(sweeps, second).keys()):
+            where, expected = f"{path}: {second}.{name}", f"a name in {first} or in {second}"
+            yield LineupError(where, f"also in {first}", expected, "remove one of the two")
 
 
 def _distinct(values: Sequence[JsonValue]) -> list[JsonValue]:
