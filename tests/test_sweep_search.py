@@ -12,7 +12,7 @@ from swept import MACHINE, PARAMS, SWEEPS
 from lineup.errors import LineupError
 from sweep.plan import Point, place
 from sweep.results import FINISHED, Result, Row
-from sweep.run import run_search
+from sweep.run import describe, run_search
 from sweep.schema import Search, Sweep, load_sweeps
 from sweep.search import Values, propose
 
@@ -122,6 +122,45 @@ def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Quick]:
     monkeypatch.setattr("sweep.run.Running", Quick)
     monkeypatch.setattr("sweep.run.list_experiments", dict)
     return Quick
+
+
+UNFIT: dict[str, tuple[dict[str, Any], str]] = {
+    "unread": (
+        {"recipes.long.lr": {"low": 0.001, "high": 0.1, "log": True}},
+        r"\.recipes\.long\.lr: 0\.001 and 0\.1 train the same; expected keys that run dense reads",
+    ),
+    "unread list": ({"recipes.long.optimizer": ["adam", "sgd"]}, '"adam" and "sgd" train the same'),
+    "same": ({"recipes.short.lr": [0.1, 0.2, 1e-1]}, r"\.recipes\.short\.lr: 0\.1 and 0\.1 train the same"),
+    "middle": (
+        {"recipes.short.optimizer": ["adam", "adma", "sgd"]},
+        "optimizer: the text 'adma'; .* fix: did you mean adam",
+    ),
+    "low end": (
+        {"recipes.short.lr": {"low": -0.1, "high": 0.1, "log": False}},
+        "lr: -0.1; expected a number",
+    ),
+    "high end": (
+        {
+            "runs.dense.seeds": [[0], [0, 1]],
+            "models.mlp.dense.dropout": {"low": 0.1, "high": 1.5, "log": False},
+        },
+        "dropout: 1.5; expected a number less than 1",
+    ),
+    "key": ({"recipes.short.rl": [1.0]}, "recipes.short.rl: no 'rl' there"),
+}
+
+
+@pytest.mark.parametrize(("space", "message"), UNFIT.values(), ids=UNFIT.keys())
+def test_a_space_that_does_not_fit_the_parameters_is_refused_before_a_start(
+    quick: type[Quick], space: dict[str, Any], message: str
+) -> None:
+    unfit = search(space=space)
+    for refuse in (lambda: describe("s", unfit, PARAMS), lambda: run_search("s", unfit, PARAMS, 1)):
+        with pytest.raises(LineupError, match=message) as caught:
+            refuse()
+        assert str(caught.value).startswith("sweeps.yaml: searches.s.space")
+        assert "\n" not in str(caught.value)
+    assert quick.rounds == []
 
 
 def test_a_search_goes_round_by_round(quick: type[Quick]) -> None:

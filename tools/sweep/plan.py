@@ -13,7 +13,7 @@ from pydantic import JsonValue
 from lineup.config.params import check
 from lineup.config.problems import nearest
 from lineup.errors import LineupError
-from sweep.schema import SWEEPS, Sweep
+from sweep.schema import SWEEPS, Search, Sweep
 
 PARAMS = Path("params.yaml")
 
@@ -39,13 +39,23 @@ def make_points(name: str, sweep: Sweep, params: Mapping[str, Any]) -> list[Poin
     where = f"{SWEEPS}: sweeps.{name}"
     combinations = [dict(zip(sweep.grid, values, strict=True)) for values in product(*sweep.grid.values())]
     points = place(where, "grid", sweep.run, combinations, params)
-    read_by = [describe_training(point.params, sweep.run) for point in points]
-    for number, training in enumerate(read_by):
-        if training in read_by[:number]:
-            found = f"points {read_by.index(training) + 1} and {number + 1} train the same"
-            fix = "remove a value that stands twice, or a key that this run does not use"
-            raise LineupError(f"{where}.grid", found, f"keys that run {sweep.run} reads", fix)
+    if twins := _find_twins(sweep.run, points):
+        raise _tell_twins(f"{where}.grid", sweep.run, f"points {twins[0].number} and {twins[1].number}")
     return points
+
+
+def check_search(name: str, search: Search, params: Mapping[str, Any]) -> None:
+    """Raise LineupError as `place` does, and for two values of one key that would train the same.
+
+    Tried are all values of each list, and both ends of each range: what is refused once it is chosen has let
+    others train before.
+    """
+    where = f"{SWEEPS}: searches.{name}"
+    for key, combinations in search.list_steps().items():
+        points = place(where, "space", search.run, combinations, params)
+        if twins := _find_twins(search.run, points):
+            values = " and ".join(json.dumps(point.values[key]) for point in twins)
+            raise _tell_twins(f"{where}.space.{key}", search.run, values)
 
 
 def place(
@@ -110,6 +120,20 @@ def list_sources(params: Mapping[str, Any], run: str) -> list[str]:
     """`run`, the run that it starts from, the one which that starts from, and so on."""
     source = find_source(params["weights"][params["runs"][run]["weights"]])
     return [run, *(list_sources(params, source) if source else [])]
+
+
+def _find_twins(run: str, points: Sequence[Point]) -> tuple[Point, Point] | None:
+    """The first two of `points` that would train `run` the same."""
+    trainings = [describe_training(point.params, run) for point in points]
+    for number, training in enumerate(trainings):
+        if training in trainings[:number]:
+            return points[trainings.index(training)], points[number]
+    return None
+
+
+def _tell_twins(where: str, run: str, twins: str) -> LineupError:
+    fix = "remove a value that stands twice, or a key that this run does not use"
+    return LineupError(where, f"{twins} train the same", f"keys that run {run} reads", fix)
 
 
 def _place(

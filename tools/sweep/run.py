@@ -24,7 +24,7 @@ from lineup.pictures import save_figure
 from sweep import queue
 from sweep.identity import identify, identify_revision, list_code, refuse_uncommitted
 from sweep.picture import draw
-from sweep.plan import PARAMS, Point, make_points, place
+from sweep.plan import PARAMS, Point, check_search, make_points, place
 from sweep.results import (
     FINISHED,
     Result,
@@ -68,6 +68,7 @@ def run_search(name: str, search: Search, params: Mapping[str, Any], jobs: int) 
 
     Rounds that have their results write nothing: the table holds those of later rounds too.
     """
+    check_search(name, search, params)
     tried: list[Values] = []
     told: list[tuple[Values, float]] = []
     while chosen := propose(search, told):
@@ -107,7 +108,7 @@ def list_sweeps(params: Mapping[str, Any]) -> None:
 def describe(name: str, sweep: Sweep | Search, params: Mapping[str, Any]) -> str:
     """How many points a sweep has and what it varies. Raises LineupError if it does not fit `params`."""
     if isinstance(sweep, Search):
-        place(f"{SWEEPS}: searches.{name}", "space", sweep.run, sweep.list_ends(), params)
+        check_search(name, sweep, params)
         points, how, labels = sweep.points, ", chosen one after another", shorten(sweep.space)
     else:
         points, how, labels = len(make_points(name, sweep, params)), "", shorten(sweep.grid)

@@ -117,13 +117,14 @@ class Search(Choice):
         """The keys that have more than one value."""
         return [key for key, each in self.space.items() if isinstance(each, Range) or len(each) > 1]
 
-    def list_ends(self) -> list[dict[str, JsonValue]]:
-        """The lowest or first value of everything, and the highest or last."""
+    def list_steps(self) -> dict[str, list[dict[str, JsonValue]]]:
+        """Of each key all values, or both ends of its range, every other key at its first or lowest one."""
         values = {
             key: [each.low, each.high] if isinstance(each, Range) else each
             for key, each in self.space.items()
         }
-        return [{key: each[place] for key, each in values.items()} for place in (0, -1)]
+        first = {key: each[0] for key, each in values.items()}
+        return {key: [first | {key: value} for value in each] for key, each in values.items()}
 
     def list_tried(self, combinations: Sequence[Mapping[str, JsonValue]]) -> Sweep:
         """The sweep whose grid has the values of all `combinations` {key: value}."""
