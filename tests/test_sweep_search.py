@@ -10,7 +10,8 @@ import pytest
 from swept import MACHINE, PARAMS, SWEEPS
 
 from lineup.errors import LineupError
-from sweep.plan import Point, place
+from lineup.training.fingerprint import fingerprint
+from sweep.plan import Point, describe_training, place
 from sweep.results import FINISHED, Result, Row
 from sweep.run import describe, run_search
 from sweep.schema import Search, Sweep, load_sweeps
@@ -96,13 +97,17 @@ def test_a_wrong_space_is_refused(tmp_path: Path, old: str, new: str, message: s
 
 
 class Quick:
-    """In place of DVC's queue: a point gives less the higher its rate, and those listed in `failing` fail."""
+    """In place of DVC's queue: a point gives less the higher its rate, and those listed in `failing` fail.
+
+    Of points that train the same it keeps the last, as Running does.
+    """
 
     rounds: ClassVar[list[int]] = []
     failing: ClassVar[set[int]] = set()
 
     def __init__(self, name: str, sweep: Sweep, points: list[Point]) -> None:
-        self.points = points
+        named = {fingerprint(training=describe_training(point.params, sweep.run)): point for point in points}
+        self.points = list(named.values())
 
     def finish(self, jobs: int) -> list[Row]:
         self.rounds.append(len(self.points))
@@ -170,6 +175,18 @@ def test_a_search_goes_round_by_round(quick: type[Quick]) -> None:
     assert [row["experiment"] for row in rows] == [f"s-{number}" for number in range(1, 7)]
     best = min(rows, key=lambda row: float(row["recipes.short.lr"]))
     assert [row["best"] for row in rows] == ["yes" if row is best else "" for row in rows]
+
+
+def test_points_that_train_the_same_though_their_values_differ_share_a_result(quick: type[Quick]) -> None:
+    space = {
+        "runs.dense.recipe": ["long", "short"],
+        "recipes.long.lr": {"low": 0.001, "high": 0.1, "log": True},
+        "recipes.short.lr": [0.01],
+    }
+    run_search("s", search(points=8, space=space), PARAMS, 1)
+    rows = list(csv.DictReader(Path("metrics/sweeps/s.csv").read_text().splitlines()))
+    assert [row["runs.dense.recipe"] for row in rows].count('"short"') == 1
+    assert 1 < quick.rounds[-1] == len(rows) < 8
 
 
 def test_rounds_whose_results_are_known_leave_the_table_of_later_ones(

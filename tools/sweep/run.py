@@ -24,7 +24,7 @@ from lineup.pictures import save_figure
 from sweep import queue
 from sweep.identity import identify, identify_revision, list_code, refuse_uncommitted
 from sweep.picture import draw
-from sweep.plan import PARAMS, Point, check_search, make_points, place
+from sweep.plan import PARAMS, Point, check_search, describe_training, make_points, place
 from sweep.results import (
     FINISHED,
     Result,
@@ -76,12 +76,23 @@ def run_search(name: str, search: Search, params: Mapping[str, Any], jobs: int) 
         points = place(f"{SWEEPS}: searches.{name}", "space", search.run, tried, params)
         sweep = search.list_tried(tried)
         rows = Running(name, sweep, points).finish(jobs)
-        found = [(row.point.values, row.result.validation) for row in rows if row.result]
-        if len(found) < len(rows):
+        if not all(row.result for row in rows):
             break
-        # By value: two points that happen to be equal are one row.
-        told = [(values, next(figure for other, figure in found if other == values)) for values in tried]
+        told = _recall(search.run, points, rows)
     report(name, sweep, rows)
+
+
+def _recall(run: str, points: Sequence[Point], rows: Sequence[Row]) -> list[tuple[Values, float]]:
+    """The values of each of `points` and what they gave: those that train the same are one of the `rows`.
+
+    They may have other values: of a recipe that the run does not take at that point, say.
+    """
+    known = [(describe_training(row.point.params, run), row.result.validation) for row in rows if row.result]
+    trainings = [describe_training(point.params, run) for point in points]
+    return [
+        (dict(point.values), next(figure for other, figure in known if other == training))
+        for point, training in zip(points, trainings, strict=True)
+    ]
 
 
 def list_sweeps(params: Mapping[str, Any]) -> None:
