@@ -333,6 +333,19 @@ def test_a_sweep_whose_run_is_not_there_does_not_keep_the_others_from_being_list
 
 
 @pytest.mark.usefixtures("repository")
+def test_a_waiting_sweep_says_of_its_run_alone_whether_it_is_there(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    path = Path("sweeps.yaml")
+    path.write_text(
+        path.read_text().replace("unborn", "dense", 1).replace("recipes.unborn.lr", "recipes.short.lr")
+    )
+    assert "best: lowest val_mse" in path.read_text()  # which it cannot have
+    main()
+    assert "soon       waits: run dense is there now: move the sweep up" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("repository")
 def test_a_search_with_a_wrong_key_is_not_listed_as_if_it_were_right() -> None:
     path = Path("sweeps.yaml")
     path.write_text(

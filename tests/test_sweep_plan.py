@@ -89,6 +89,17 @@ UNFIT: dict[str, tuple[dict[str, Any], str]] = {
     "name": ({"grid": {"runs.dense.augment": ["nine"]}}, "runs.dense.augment: unknown name 'nine'"),
     "unread": ({"grid": {"recipes.long.lr": [0.1, 0.2]}}, "points 1 and 2 train the same"),
     "same": ({"grid": {"recipes.short.lr": [0.1, 1e-1]}}, "points 1 and 2 train the same"),
+    "figure": (
+        {"best": "lowest val_mse"},
+        r"best: no val_mse in classification, the task of run dense; "
+        r"expected one of highest val_accuracy, lowest val_loss; fix: did you mean lowest val_loss\?",
+    ),
+    "figure of labels": (
+        {"run": "coder"},
+        "best: no val_accuracy in reconstruction, the task of run coder; "
+        "expected one of lowest val_mse, highest val_psnr, highest val_ssim; fix: did you mean highest val_",
+    ),
+    "figure of a run that waits": ({"run": "later", "best": "highest val_ssim"}, "best: no val_ssim in cla"),
 }  # fmt: skip
 
 
@@ -98,6 +109,14 @@ def test_a_grid_that_does_not_fit_the_parameters_is_refused(changes: dict[str, A
         make_points("s", small(**changes), PARAMS)
     assert str(caught.value).startswith("sweeps.yaml: sweeps.s.")
     assert "\n" not in str(caught.value)
+
+
+def test_the_task_whose_figures_choose_is_that_of_the_point() -> None:
+    coded = {"task": "reconstruction", "family": "autoencoder", "model": "coder"}
+    grid = {f"runs.dense.{key}": [value] for key, value in coded.items()}
+    assert len(make_points("s", small(best="lowest val_mse", grid=grid), PARAMS)) == 1
+    with pytest.raises(LineupError, match="no val_accuracy in reconstruction"):
+        make_points("s", small(grid=grid), PARAMS)
 
 
 def test_points_are_all_combinations_in_order() -> None:

@@ -168,6 +168,16 @@ def test_a_space_that_does_not_fit_the_parameters_is_refused_before_a_start(
     assert quick.rounds == []
 
 
+def test_a_figure_of_the_other_task_is_refused_before_a_start(quick: type[Quick]) -> None:
+    unfit = search(best="lowest val_mse")
+    for refuse in (lambda: describe("s", unfit, PARAMS), lambda: run_search("s", unfit, PARAMS, 1)):
+        with pytest.raises(
+            LineupError, match=r"^sweeps.yaml: searches\.s\.best: no val_mse in classification"
+        ):
+            refuse()
+    assert quick.rounds == []
+
+
 def test_a_search_goes_round_by_round(quick: type[Quick]) -> None:
     run_search("s", search(points=6), PARAMS, 2)
     assert quick.rounds == [4, 6]

@@ -4,7 +4,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from pydantic import JsonValue
 from lineup.config.params import check
 from lineup.config.problems import nearest
 from lineup.errors import LineupError
+from sweep.figures import refuse_figure
 from sweep.schema import SWEEPS, Search, Sweep
 
 PARAMS = Path("params.yaml")
@@ -34,18 +34,20 @@ class Point:
 def make_points(name: str, sweep: Sweep, params: Mapping[str, Any]) -> list[Point]:
     """Every combination of the values of `sweep`, put into `params`, the content of params.yaml.
 
-    Raises LineupError as `place` does, and for two combinations that would train the same.
+    Raises LineupError as `place` does, for a figure that one of them will not have, and for two combinations
+    that would train the same.
     """
     where = f"{SWEEPS}: sweeps.{name}"
-    combinations = [dict(zip(sweep.grid, values, strict=True)) for values in product(*sweep.grid.values())]
-    points = place(where, "grid", sweep.run, combinations, params)
+    points = place(where, "grid", sweep.run, sweep.list_combinations(), params)
+    for point in points:
+        refuse_figure(where, sweep, point.params)
     if twins := _find_twins(sweep.run, points):
         raise _tell_twins(f"{where}.grid", sweep.run, f"points {twins[0].number} and {twins[1].number}")
     return points
 
 
 def check_search(name: str, search: Search, params: Mapping[str, Any]) -> None:
-    """Raise LineupError as `place` does, and for two values of one key that would train the same.
+    """Raise LineupError as `make_points` does, here for two values of one key that would train the same.
 
     Tried are all values of each list, and both ends of each range: what is refused once it is chosen has let
     others train before.
@@ -53,6 +55,8 @@ def check_search(name: str, search: Search, params: Mapping[str, Any]) -> None:
     where = f"{SWEEPS}: searches.{name}"
     for key, combinations in search.list_steps().items():
         points = place(where, "space", search.run, combinations, params)
+        for point in points:
+            refuse_figure(where, search, point.params)
         if twins := _find_twins(search.run, points):
             values = " and ".join(json.dumps(point.values[key]) for point in twins)
             raise _tell_twins(f"{where}.space.{key}", search.run, values)

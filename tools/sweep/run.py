@@ -108,7 +108,8 @@ def list_sweeps(params: Mapping[str, Any]) -> None:
         print(f"{name:10} {said}")
     for name, sweep in sweeps.waiting.items():
         try:
-            make_points(name, sweep, params)
+            # Nothing more of it is checked: that its figure is wrong does not say that its run is not there.
+            place(f"{SWEEPS}: waiting.{name}", "grid", sweep.run, sweep.list_combinations(), params)
         except LineupError:
             hint = f"run {sweep.run}, or what it starts from, is not there yet"
         else:

@@ -1,6 +1,7 @@
 """What sweeps.yaml may hold: grids, searches, and grids that wait for their run."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -81,6 +82,10 @@ class Sweep(Choice):
     def varied(self) -> list[str]:
         """The keys that have more than one value."""
         return [key for key, values in self.grid.items() if len(values) > 1]
+
+    def list_combinations(self) -> list[dict[str, JsonValue]]:
+        """Every combination {key: value}; the values of the last key change first."""
+        return [dict(zip(self.grid, values, strict=True)) for values in product(*self.grid.values())]
 
 
 class Range(Entry):
