@@ -32,6 +32,7 @@ Network = tuple[Family, str, str, int]  # family, model, and the colour and size
 
 # What PyTorch computes with on x86 processors that lack AVX-512; bf16 is emulated there (docs/speed.md).
 WITHOUT_BF16 = ("AVX2", "NO AVX")
+MUON = ("muon", "muon_adamw")  # turn kernels in bf16, whatever the precision
 
 
 def main() -> None:
@@ -141,16 +142,24 @@ def compare_views(params: Params, weights: str, wanted: Statistics) -> Iterator[
 
 
 def find_slow_runs(params: Params) -> Iterator[str]:
-    """Name the runs that this machine could train far sooner in fp32; nothing is wrong with them."""
+    """Name the runs that this machine could train far sooner otherwise; nothing is wrong with them."""
     capability = torch.backends.cpu.get_cpu_capability()
     on_cpu = params.runtime.device == "cpu" or not torch.cuda.is_available()
-    runs = {name: run for name, run in params.runs.items() if params.recipes[run.recipe].precision == "bf16"}
-    if runs and on_cpu and capability in WITHOUT_BF16:
-        yield (
-            f"params.yaml: {name_runs(runs)}: precision bf16, which this processor ({processor_name()}, "
-            f"{capability}) computes several times as slowly as fp32; expected AVX-512 or an accelerator; "
-            "fix: set precision to fp32 in the recipe of what you train here"
-        )
+    if not on_cpu or capability not in WITHOUT_BF16:
+        return
+    recipes = {name: params.recipes[run.recipe] for name, run in params.runs.items()}
+    in_bf16 = [name for name, recipe in recipes.items() if recipe.precision == "bf16"]
+    turning = [name for name, recipe in recipes.items() if recipe.optimizer in MUON and name not in in_bf16]
+    for names, found, fix in (
+        (in_bf16, "precision bf16, which", "set precision to fp32"),
+        (turning, "an optimizer that turns kernels in bf16, which", "set optimizer to adamw or nesterov"),
+    ):
+        if names:
+            yield (
+                f"params.yaml: {name_runs(names)}: {found} this processor ({processor_name()}, {capability}) "
+                "computes several times as slowly as fp32; expected AVX-512 or an accelerator; "
+                f"fix: {fix} in the recipe of what you train here"
+            )
 
 
 if __name__ == "__main__":

@@ -244,25 +244,36 @@ def test_validate_prints_each_problem_on_a_line_and_leaves_nothing(tmp_path: Pat
 
 
 @pytest.mark.parametrize(
-    ("precision", "capability", "cuda", "device", "warned"),
+    ("precision", "optimizer", "capability", "cuda", "device", "fix"),
     [
-        ("bf16", "AVX2", False, "auto", True),
-        ("bf16", "AVX2", True, "cpu", True),
-        ("bf16", "AVX2", True, "auto", False),
-        ("bf16", "AVX512", False, "auto", False),
-        ("bf16", "DEFAULT", False, "auto", False),  # not x86
-        ("fp32", "AVX2", False, "auto", False),
+        ("bf16", "adam", "AVX2", False, "auto", "precision to fp32"),
+        ("bf16", "adam", "AVX2", True, "cpu", "precision to fp32"),
+        ("bf16", "adam", "AVX2", True, "auto", None),
+        ("bf16", "adam", "AVX512", False, "auto", None),
+        ("bf16", "adam", "DEFAULT", False, "auto", None),  # not x86
+        ("fp32", "adam", "AVX2", False, "auto", None),
+        ("bf16", "muon", "AVX2", False, "auto", "precision to fp32"),
+        ("fp32", "muon", "AVX2", False, "auto", "optimizer to adamw or nesterov"),
+        ("fp32", "muon_adamw", "AVX2", False, "auto", "optimizer to adamw or nesterov"),
+        ("fp32", "muon", "AVX512", False, "auto", None),
     ],
 )
 def test_a_processor_that_emulates_bf16_is_told_of(
-    precision: str, capability: str, cuda: bool, device: str, warned: bool, monkeypatch: pytest.MonkeyPatch
+    precision: str,
+    optimizer: str,
+    capability: str,
+    cuda: bool,
+    device: str,
+    fix: str | None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
-    data = describe("timm", RESNET, 32, precision=precision)
+    data = describe("timm", RESNET, 32, precision=precision, optimizer=optimizer)
     data["runtime"] |= {"device": device}
     warnings = list(STAGE["find_slow_runs"](check(data, FILE)))
-    assert len(warnings) == warned
+    assert len(warnings) == (fix is not None)
     for warning in warnings:
-        assert warning.startswith("params.yaml: run x: precision bf16, which this processor (")
-        assert warning.endswith("fix: set precision to fp32 in the recipe of what you train here")
+        assert warning.startswith("params.yaml: run x: ")
+        assert "bf16, which this processor (" in warning
+        assert warning.endswith(f"fix: set {fix} in the recipe of what you train here")
