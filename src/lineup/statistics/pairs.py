@@ -62,15 +62,12 @@ def compare_pairs(outcomes: Mapping[str, Floats], others: Sequence[Floats] = ())
     """
     runs = list(outcomes.values())
     resampled, known = resample(runs), Spreads([*runs, *others])
-    spreads = known.of_runs()
-    chosen = list(combinations(range(len(runs)), 2))
+    spreads, chosen = known.of_runs(), list(combinations(range(len(runs)), 2))
     measured = [
         _Difference(runs[one], runs[two], resampled[:, one] - resampled[:, two], (spreads[one], spreads[two]))
         for one, two in chosen
     ]
-    p = np.array([each.p for each in measured])
-    strayed = resampled - resampled.mean(0)
-    strayed += known.draw(np.random.default_rng(SEED), len(resampled))[:, : len(runs)]
+    strayed = _stray(resampled, known)
     chance = np.stack(
         [
             each.deviate(strayed[:, one] - strayed[:, two])
@@ -78,23 +75,18 @@ def compare_pairs(outcomes: Mapping[str, Floats], others: Sequence[Floats] = ())
         ],
         1,
     )
-    corrected = correct(p, chance)
+    corrected = correct(np.array([each.p for each in measured]), chance)
     levels = find_levels(corrected, chance, ALPHA)
-    names = list(outcomes)
-    return [
-        Pair(
-            names[one],
-            names[two],
-            each.mean,
-            each.mean - each.reach(ALPHA),
-            each.mean + each.reach(ALPHA),
-            each.p,
-            float(corrected[number]),
-            each.find_smallest(float(levels[number])),
-            each.split,
-        )
-        for number, (each, (one, two)) in enumerate(zip(measured, chosen, strict=True))
-    ]
+    named = zip(combinations(outcomes, 2), measured, corrected, levels, strict=True)
+    return [each.describe(*names, corrected=float(p), level=float(level)) for names, each, p, level in named]
+
+
+def _stray(resampled: Floats, known: Spreads) -> Floats:
+    """How far chance alone takes each run's mean, the draws of all runs alike: float64 [draws, runs]."""
+    draws, runs = resampled.shape
+    of_images = resampled - resampled.mean(0)
+    strayed: Floats = of_images + known.draw(np.random.default_rng(SEED), draws)[:, :runs]
+    return strayed
 
 
 class _Difference:
@@ -122,6 +114,12 @@ class _Difference:
     def find_smallest(self, alpha: float) -> float:
         """The true difference that a test at the level `alpha` finds with probability POWER."""
         return self.reach(alpha) + self.reach(2 * (1 - POWER))
+
+    def describe(self, first: str, second: str, *, corrected: float, level: float) -> Pair:
+        """The difference of the runs of these names; level: the p under which it would be real."""
+        low, high = self.mean - self.reach(ALPHA), self.mean + self.reach(ALPHA)
+        smallest = self.find_smallest(level)
+        return Pair(first, second, self.mean, low, high, self.p, corrected, smallest, self.split)
 
     def deviate(self, differences: Floats) -> Floats:
         """The normal deviates that are as far out as `differences`, either way: 2 is p 0.0455."""
