@@ -108,6 +108,7 @@ def test_a_protocol_is_met(protocol: dict[str, Any]) -> None:
         ("tta", {"above": 0}, "tta none, the report has more than 0"),
         ("model.widths", {"in_order": ["conv 8"]}, "model.widths [], the report has [conv 8]"),
         ("model.arch", "resnet18", "model.arch not there, the report has resnet18"),
+        ("view", "rgb_10", "view {'size': 32}, the report has rgb_10"),
         (
             "model.layers",
             {"in_order": ["conv 32", "flatten", "dense 100"]},
@@ -159,6 +160,8 @@ def test_blank_is_empty_and_rows_may_be_numbers() -> None:
         ({"shared": {}, "rows": {"X1": {"recipe.lr": {"over": 1}}}}, "X1.recipe.lr"),
         ({"shared": {}, "rows": {"X1": {"recipe.lr": {"above": 1, "one_of": []}}}}, "X1.recipe.lr"),
         ({"shared": {}, "rows": {"X1": {"recipe.lr": {"one_of": 0.01}}}}, "X1.recipe.lr"),
+        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"none_of": []}}}}, "X1.recipe.lr"),
+        ({"shared": {}, "rows": {"X1": {8: "none"}}}, "X1.8: 8; expected a path"),
         ({"shared": {}, "rows": {"X1": {"recipe.lr": {"above": "a"}}}}, "X1.recipe.lr"),
         ({"shared": {}, "rows": {"X1": {"model.widths": {"in_order": [64, 32]}}}}, "X1.model.widths"),
     ],

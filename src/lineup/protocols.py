@@ -57,6 +57,8 @@ def _read_entries(section: Any, where: str) -> Iterator[tuple[str, dict[str, Any
         if not isinstance(checked.get("like", []), list):
             raise LineupError(f"{place}.like", str(checked["like"]), "a list of entries", "put it in [ ]")
         for path, expected in checked.items():
+            if not isinstance(path, str):
+                raise LineupError(f"{place}.{path}", str(path), "a path, as recipe.lr", "correct it")
             if isinstance(expected, dict) and not _is_rule(expected):
                 raise LineupError(
                     f"{place}.{path}",
@@ -79,8 +81,9 @@ def _is_rule(expected: Mapping[str, Any]) -> bool:
     (rule, wanted), *_ = expected.items()
     if rule == "above":
         return isinstance(wanted, int | float)
-    texts = isinstance(wanted, list) and all(isinstance(each, str) and each.split() for each in wanted)
-    return rule in RULES and (texts if rule == "in_order" else isinstance(wanted, list))
+    listed = isinstance(wanted, list) and bool(wanted)
+    texts = listed and all(isinstance(each, str) and each.split() for each in wanted)
+    return rule in RULES and (texts if rule == "in_order" else listed)
 
 
 def _resolve(name: str, entries: Mapping[str, Any], above: tuple[str, ...], where: str) -> dict[str, Any]:
@@ -142,6 +145,6 @@ def _show(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_show, value))}]"
     if isinstance(value, Mapping):
-        # A schedule or a phase.
-        return str(value["name"])
+        # A schedule and a phase have names.
+        return str(value.get("name", dict(value)))
     return str(value)
