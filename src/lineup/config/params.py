@@ -49,7 +49,7 @@ def parse(text: str, path: Path) -> Any:
             found, fix = f"key {twice[1]} stands twice", "remove or rename one of the two"
             raise LineupError(line, found, "each key once", fix) from error
         raise LineupError(line, problem, "YAML, indented by spaces, no tabs", "mend this line") from error
-    except YAMLError as error:
+    except (YAMLError, ValueError) as error:  # a date that no calendar has is a ValueError
         raise LineupError(str(path), " ".join(str(error).split()), "YAML 1.2", "mend the file") from error
 
 
