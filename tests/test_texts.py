@@ -64,6 +64,14 @@ def test_markdown_has_a_table_a_task_and_one_of_claims(compared: Path) -> None:
     assert "Declared, not run yet: swin (A9), vgg16 (B12)." in text
 
 
+def test_a_bar_in_a_text_does_not_end_its_cell(comparable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    claims = comparable / "claims.csv"
+    claims.write_text(claims.read_text().replace("custom CNN: ", "custom | CNN: "))
+    (comparable / "params.yaml").write_text(declare({"d3": ("D3", [0, 1, 2])}, {}))
+    compare(comparable, monkeypatch)
+    assert r"| D3 | custom \| CNN: " in (comparable / "metrics/comparison.md").read_text()
+
+
 def test_markdown_without_claimed_rows_has_no_table_of_claims(
     comparable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -184,7 +184,7 @@ def _format_table(heads: Sequence[str], rows: Iterator[list[str]], texts: Sequen
     lines = [
         "| " + " | ".join(heads) + " |",
         "|" + "|".join("---" if head in texts else "---:" for head in heads) + "|",
-        *("| " + " | ".join(cells) + " |" for cells in rows),
+        *("| " + " | ".join(cell.replace("|", r"\|") for cell in cells) + " |" for cells in rows),
     ]
     return "\n".join(lines)
 
