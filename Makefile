@@ -53,6 +53,14 @@ check:  ## run what CI runs on every push
 start: $(READY)  ## move a waiting run into runs: make start RUN=name
 	@python tools/start.py $(RUN)
 
+# What the command line may give: a variable of the environment that happens to have such a name is not meant.
+RUN :=
+FROM :=
+NAME :=
+JOBS :=
+SINCE :=
+PAGE :=
+PORT :=
 # For bundle: the runs, where the parts go and how large, and what the other machine has and lacks.
 RUNS :=
 OUT := .lineup/bundle

@@ -53,6 +53,14 @@ def test_a_target_without_its_word_says_which(target: str, name: str) -> None:
     assert f"fix: make {target} {name}=" in done.stderr
 
 
+def test_names_in_the_environment_are_not_meant(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAME", "desktop")
+    monkeypatch.setenv("JOBS", "64")
+    assert "desktop" not in make(ROOT, "--dry-run", "sweep").stdout
+    assert "64" not in make(ROOT, "--dry-run", "repro").stdout
+    assert '"a7" "4"' in make(ROOT, "--dry-run", "sweep", "NAME=a7", "JOBS=4").stdout
+
+
 @pytest.mark.parametrize(
     "target", ["sweep", "repro", "keep", "review", "bench", "bundle", "unbundle", "start"]
 )
