@@ -53,9 +53,11 @@ def test_the_same_content_gives_the_same_parts(
     assert write_parts(files.items(), tmp_path / "other", LIMIT, {}).id != check_parts(parts).id
 
 
-def test_a_shorter_bundle_leaves_no_old_parts(parts: Path) -> None:
+def test_a_shorter_bundle_leaves_no_old_parts_and_what_is_not_its_own(parts: Path) -> None:
+    (parts / "part-time.txt").write_text("somebody's")
+    (parts / "part-1000").touch()
     write_parts([("a", b"a")], parts, LIMIT, FACTS)
-    assert {path.name for path in parts.iterdir()} == {"part-000", "manifest.json"}
+    assert {path.name for path in parts.iterdir()} == {"part-000", "manifest.json", "part-time.txt"}
 
 
 def test_missing_and_damaged_parts_are_named_in_one_line(parts: Path) -> None:

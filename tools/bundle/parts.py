@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import io
 import json
+import re
 import shutil
 import tarfile
 from collections.abc import Iterable
@@ -21,6 +22,7 @@ from lineup.files import write_text
 
 MANIFEST = "manifest.json"
 NAME = "part-{:03}"
+OLD = r"part-\d{3,}"  # whatever else lies in the folder is somebody's
 MEGABYTE = 10**6
 # Images and weights hardly shrink; a higher level costs time and gains nothing.
 COMPRESSION = 1
@@ -56,8 +58,9 @@ def write_parts(members: Iterable[tuple[str, Content]], folder: Path, limit: int
     try:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / MANIFEST).unlink(missing_ok=True)
-        for old in folder.glob(NAME.replace("{:03}", "*")):
-            old.unlink()
+        for old in folder.iterdir():
+            if re.fullmatch(OLD, old.name):
+                old.unlink()
         with _Cutter(folder, limit) as cutter:
             _write_archive(members, cutter)
     except OSError as error:
