@@ -350,6 +350,25 @@ def test_without_a_folder_nothing_is_merged() -> None:
         merge.main("")
 
 
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("params.yaml", "\nwaiting:", "\nwating:", r"^params\.yaml: "),
+        ("dvc.lock", "schema: ", "<<<<<<< HEAD\nschema: ", "^dvc: "),
+    ],
+)
+def test_what_cannot_be_read_is_refused(home: Pipeline, name: str, old: str, new: str, message: str) -> None:
+    home.path(name).write_text(home.path(name).read_text().replace(old, new, 1))
+    with pytest.raises(LineupError, match=message):
+        pack_runs("later")
+
+
+@pytest.mark.parametrize("out", [".", "src", "../home"])
+def test_a_folder_with_files_of_the_repository_takes_no_bundle(home: Pipeline, out: str) -> None:
+    with pytest.raises(LineupError, match=rf"^OUT: {out}, where .* lies; expected a folder without files"):
+        pack_runs("later", "--out", out)
+
+
 def test_a_bundle_in_the_repository_is_replaced_and_not_packed(home: Pipeline) -> None:
     pack_runs("later", "--out", "tmp/out")
     first = check_parts(Path("tmp/out"))

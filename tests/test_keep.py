@@ -1,6 +1,7 @@
 """Trainings that a change does not reach are kept where their models are not at hand."""
 
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +44,33 @@ def would_train(clone: Pipeline) -> set[str]:
     }
 
 
-def keep(clone: Pipeline, *words: str) -> list[str]:
+def call_keep(clone: Pipeline, *words: str) -> subprocess.CompletedProcess[str]:
     clone_tools = f"{clone.path('src')}:{ROOT / 'tools'}"
-    done = clone.call("env", f"PYTHONPATH={clone_tools}", "python", str(ROOT / "tools/keep.py"), *words)
+    return clone.call("env", f"PYTHONPATH={clone_tools}", "python", str(ROOT / "tools/keep.py"), *words)
+
+
+def keep(clone: Pipeline, *words: str) -> list[str]:
+    done = call_keep(clone, *words)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()[-2:]
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("params.yaml", "view: ", "veiw: ", "error: params.yaml: runs.dense.veiw"),
+        ("dvc.lock", "schema: ", "<<<<<<< HEAD\nschema: ", "error: dvc: "),
+    ],
+)
+def test_what_cannot_be_read_is_refused_in_a_line(
+    clone: Pipeline, name: str, old: str, new: str, message: str
+) -> None:
+    text = clone.path(name).read_text()
+    clone.path(name).write_text(text.replace(old, new, 1))
+    done = call_keep(clone)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith(message)
 
 
 def test_what_loads_a_changed_file_is_trained_and_all_else_kept(clone: Pipeline) -> None:

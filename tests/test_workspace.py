@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 from pipeline import ROOT, TINY
+from ruamel.yaml import YAML
 
 import workspace
-from lineup.config.params import load
+from lineup.config.params import check, load
 from lineup.errors import LineupError
 
 FILES = {
@@ -99,6 +100,24 @@ def test_missing_parameters_are_refused_before_anything_is_written(root: Path, t
     with pytest.raises(LineupError, match=r"none\.yaml: not there; expected a file of parameters; fix: "):
         workspace.lay_out(tmp_path / "new", tmp_path / "none.yaml")
     assert not (tmp_path / "new").exists()
+
+
+def test_images_and_weights_of_ones_own_come_along(root: Path, folder: Path) -> None:
+    data = YAML(typ="safe").load(ROOT / "quickstart/params.yaml")
+    data["datasets"]["own"] = {"source": "folder", "needs": "images", "size": 16}
+    mine = {"source": "file", "needs": "mine.safetensors", "architecture": "resnet18", "licence": "mine"}
+    data["weights"]["mine"] = mine | {"mean": [0.0], "std": [1.0]}
+    params = check(data, Path("params.yaml"))
+    with pytest.raises(LineupError, match=r"datasets\.own\.needs: images, which is not there"):
+        workspace.bring_needs(folder, params)
+    images = [root / "images/train/cat/1.png", root / "images/train/cat/2.png"]
+    for path in [*images, root / "mine.safetensors"]:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(path.name)
+    workspace.bring_needs(folder, params)
+    images[0].unlink()
+    workspace.bring_needs(folder, params)
+    assert list_files(folder) == LAID_OUT | {"images/train/cat/2.png", "mine.safetensors"}
 
 
 def test_the_command_lays_out_this_repository(tmp_path: Path) -> None:

@@ -17,8 +17,10 @@ from dvc.dependency import Dependency
 from dvc.repo import Repo
 from dvc.stage import PipelineStage
 
+from ask_dvc import open_repo
 from ask_git import ask_git
 from lineup.config.params import load as load_params
+from lineup.config.schema import Params
 from lineup.console import stage
 from sweep.loaded import list_files, load
 
@@ -32,10 +34,11 @@ def main(since: str = "HEAD") -> None:
     changed = set(list_changed(since))
     kept: list[str] = []
     reached: list[str] = []
-    with Repo() as repo, repo.lock:
+    params = load_params()
+    with open_repo() as repo, repo.lock:
         before = find_hash(repo, since)
         stale = {run: step for run, step in find_trainings(repo) if folder_of(step).changed_checksum()}
-        for run, files in list_loaded(stale).items():
+        for run, files in list_loaded(params, stale).items():
             known = folder_of(stale[run]).hash_info == before
             (kept if known and not changed & set(files) else reached).append(run)
         for run in kept:
@@ -72,9 +75,8 @@ def folder_of(step: PipelineStage) -> Dependency:
     return next(each for each in step.deps if each.def_path == FOLDER)
 
 
-def list_loaded(runs: Mapping[str, object]) -> dict[str, list[str]]:
+def list_loaded(params: Params, runs: Mapping[str, object]) -> dict[str, list[str]]:
     """The files that the training of each run loads: each run in a process of its own."""
-    params = load_params()
     trainings = {run: params.runs[run] for run in runs}
     described = [
         (each.family, each.task, params.recipes[each.recipe].model_dump()) for each in trainings.values()

@@ -13,6 +13,7 @@ from io import StringIO
 from pathlib import Path
 
 from lineup.config.params import load
+from lineup.config.schema import Params
 from lineup.console import stage
 from lineup.errors import LineupError
 from lineup.files import write_text
@@ -20,6 +21,7 @@ from lineup.files import write_text
 ROOT = Path(__file__).resolve().parents[1]
 FILES = (".dvcignore", "claims.csv", "dvc.yaml", "protocols.yaml")
 FOLDERS = (".dvc/plots", "src", "stages")
+OWN = ("folder", "file")  # sources that read what somebody has put there
 # What running leaves beside the code; the same names stand in .dvcignore.
 LEFTOVERS = (
     *("__pycache__", "*.egg-info", ".DS_Store", "Thumbs.db", "desktop.ini", ".ipynb_checkpoints"),
@@ -31,7 +33,7 @@ def main(folder: str, params: str) -> None:
     """Lay out `folder` around the parameters of the file `params`."""
     lay_out(Path(folder), Path(params))
     # DVC reads dvc.yaml first, and of a run without a key it would say that dvc.yaml is wrong.
-    load(Path(params))
+    bring_needs(Path(folder), load(Path(params)))
 
 
 def lay_out(folder: Path, params: Path) -> None:
@@ -50,6 +52,27 @@ def lay_out(folder: Path, params: Path) -> None:
     config = folder / ".dvc/config"
     if not config.exists():
         write_text(config, _configure())
+
+
+def bring_needs(folder: Path, params: Params) -> None:
+    """Bring `folder` the images and the weights of one's own that `params` names.
+
+    Raises LineupError for those that are not there.
+    """
+    for section in ("datasets", "weights"):
+        for name, entry in getattr(params, section).items():
+            if entry.source in OWN:
+                _bring(Path(entry.needs), folder, f"params.yaml: {section}.{name}.needs")
+
+
+def _bring(path: Path, folder: Path, where: str) -> None:
+    if (ROOT / path).is_dir():
+        _mirror(ROOT / path, folder / path)
+    elif (ROOT / path).is_file():
+        _refresh(ROOT / path, folder / path)
+    else:
+        expected = "images or weights of yours"
+        raise LineupError(where, f"{path}, which is not there", expected, "put it there, or correct it")
 
 
 def _configure() -> str:

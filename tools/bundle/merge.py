@@ -15,6 +15,7 @@ from dvc.exceptions import DvcException
 from dvc.repo import Repo
 from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
+from ask_dvc import open_repo
 from bundle.changes import list_changes
 from bundle.parts import check_parts, list_files, read_parts
 from bundle.work import REMOTE, STATE
@@ -94,7 +95,7 @@ def list_differences(stages: Sequence[str]) -> list[str]:
 
     Data that is not here counts as what dvc.lock says of the stage that makes it.
     """
-    with Repo() as repo:
+    with open_repo() as repo:
         outs = {str(out): out for stage in repo.index.stages for out in stage.outs}
         chosen = [stage for stage in repo.index.stages if stage.addressing in stages]
         deps = {str(dep): dep for stage in chosen for dep in stage.deps}
@@ -149,7 +150,7 @@ def keep_unfinished(runs: Sequence[str], back: Path) -> None:
 
 
 def _list_outdated(stages: Sequence[str]) -> list[str]:
-    with Repo() as repo:
+    with open_repo() as repo:
         return [change.name for change in list_changes(repo, stages) if change.how != "deleted"]
 
 

@@ -6,7 +6,7 @@ registry. Out: a folder of parts and `there.pyz`, the one program to run on the 
 
 import argparse
 import zipfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import chdir
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +19,7 @@ from dvc.stage import PipelineStage
 import bundle
 import jobs
 import lineup
+from ask_dvc import open_repo
 from ask_git import ask_git
 from bundle import STEPS
 from bundle.changes import list_changes
@@ -26,8 +27,9 @@ from bundle.parts import MEGABYTE, Content, list_files, write_parts
 from bundle.wheels import HELD, choose_wheels, download_wheels, read_requirements
 from bundle.work import REMOTE, STATE
 from jobs.order import Graph, name_kind
-from lineup.config.params import parse, read
+from lineup.config.params import check, parse, read
 from lineup.config.problems import nearest
+from lineup.config.schema import Params
 from lineup.console import stage
 from lineup.errors import LineupError
 from lineup.files import write_atomic
@@ -77,10 +79,11 @@ class Needs:
 def main(*words: str) -> None:
     """Pack the runs that the command line names."""
     asked = _parse(words)
+    refuse_tracked(asked.out)
     runs, text = list(dict.fromkeys(asked.runs)), read(PARAMS)
-    waiting = choose_runs(runs, parse(text, PARAMS))
+    waiting = choose_runs(runs, check(parse(text, PARAMS), PARAMS))
     moved = move_waiting(text, waiting)
-    with Repo() as repo:
+    with open_repo() as repo:
         needs = find_needs(runs, moved, lambda stage: _is_fresh(repo, stage))
         check_state(repo, [run for run in runs if run not in waiting], needs)
     tracked, (commit, changed) = list_tracked(asked.out), describe_commit(asked.out)
@@ -141,13 +144,13 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     return asked
 
 
-def choose_runs(runs: Iterable[str], params: Mapping[str, Mapping[str, object]]) -> list[str]:
+def choose_runs(runs: Iterable[str], params: Params) -> list[str]:
     """Those of `runs` that wait. Raises LineupError for one that is not declared."""
-    declared = {**params["runs"], **params["waiting"]}
+    declared = {**params.runs, **params.waiting}
     for run in runs:
         if run not in declared:
             raise LineupError("RUNS", f"no run {run!r}", "declared runs", nearest(run, declared))
-    return [run for run in runs if run in params["waiting"]]
+    return [run for run in runs if run in params.waiting]
 
 
 def find_needs(runs: Sequence[str], params: str, is_fresh: Callable[[str], bool]) -> Needs:
@@ -182,7 +185,7 @@ def read_stages(params: str) -> dict[str, PipelineStage]:
         (copy / "dvc.yaml").write_bytes(Path("dvc.yaml").read_bytes())
         (copy / PARAMS).write_text(params, encoding="utf-8")
         # DVC names paths relative to the current folder.
-        with chdir(copy), Repo() as repo:
+        with chdir(copy), open_repo() as repo:
             return {stage.addressing: stage for stage in repo.index.stages}
 
 
@@ -249,6 +252,14 @@ def _is_stale(repo: Repo, stages: Sequence[str]) -> bool:
     """Whether a stage would be run, though not for want of a dependency: raw data may have gone."""
     changes = list_changes(repo, stages)
     return any((change.kind, change.how) != ("changed deps", "deleted") for change in changes)
+
+
+def refuse_tracked(out: Path) -> None:
+    """Raise LineupError if files of the repository lie in `out`: they would be missing from the bundle."""
+    for name in ask_git("ls-files", "-z").split("\0"):
+        if name and _is_in(Path(name), out):
+            expected = "a folder without files of the repository"
+            raise LineupError("OUT", f"{out}, where {name} lies", expected, f"name another, as {OUT}")
 
 
 def list_tracked(out: Path) -> list[Path]:

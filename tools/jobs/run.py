@@ -8,15 +8,13 @@ exit status 1; the others go on. Ctrl-C ends all, at a checkpoint; called again,
 
 import os
 import sys
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dvc.exceptions import DvcException
-from dvc.repo import Repo
 from joblib import cpu_count  # type: ignore[import-untyped]
 
+from ask_dvc import open_repo
 from jobs.crew import FAILED, Crew
 from jobs.order import BLOCKED, UP_TO_DATE, group, is_blocked, name_kind
 from lineup.config.params import load
@@ -69,17 +67,6 @@ def main(jobs: str) -> None:
     for run in params.runs:
         print(describe(run, states, seconds, desk))
     refuse_failed(states, desk)
-
-
-@contextmanager
-def open_repo() -> Iterator[Repo]:
-    """DVC's repository here. Raises LineupError for what DVC refuses."""
-    try:
-        with Repo() as repo:
-            yield repo
-    except DvcException as error:
-        said = " ".join(str(error).split())
-        raise LineupError("dvc", said, "a pipeline that DVC accepts", "dvc status says more") from error
 
 
 def read_graph() -> dict[str, set[str]]:

@@ -11,8 +11,8 @@ from pathlib import Path
 from tempfile import TemporaryFile
 
 import psutil  # type: ignore[import-untyped]
-from dvc.repo import Repo
 
+from ask_dvc import open_repo
 from lineup.errors import LineupError
 
 OPEN = ("queued", "running")
@@ -47,7 +47,7 @@ def hold() -> Iterator[None]:
 
 def list_tasks() -> list[Task]:
     """All of the queue, oldest first."""
-    with Repo() as repo:
+    with open_repo() as repo:
         queue = repo.experiments.celery_queue
         rows = sorted(queue.status(), key=lambda row: row["timestamp"])
         logs = {row["rev"]: queue.proc.get(row["rev"]) for row in rows}
@@ -86,7 +86,7 @@ def start_workers(jobs: int) -> None:
 
 def count_workers() -> int:
     """How many workers this repository's queue has."""
-    with Repo() as repo:
+    with open_repo() as repo:
         folder = repo.experiments.celery_queue.wdir
     # DVC names its workers by this hash.
     node = f"dvc-exp-{hashlib.sha256(folder.encode()).hexdigest()[:6]}-"
