@@ -9,7 +9,7 @@ from lineup.errors import LineupError
 
 def find_misfits(params: Params, path: Path) -> Iterator[LineupError]:
     """What cannot go together in the checked `params` of the file `path`."""
-    for find in (_size_problems, _normalisation_problems, _handover_problems, _phase_problems):
+    for find in (_size_problems, _normalisation_problems, _phase_problems):
         yield from find(params, path)
 
 
@@ -70,42 +70,24 @@ def _phase_problems(params: Params, path: Path) -> Iterator[LineupError]:
 
 
 def _normalisation_problems(params: Params, path: Path) -> Iterator[LineupError]:
-    """Grey views normalised by colours."""
+    """Grey views normalised by colours, and views that contradict the run whose weights are taken over.
+
+    All other weights have a record of their normalisation, which training compares.
+    """
     for name, view in params.views.items():
         if view.normalize == "imagenet" and view.color == "gray":
             where, found = f"{path}: views.{name}.normalize", "imagenet for grey images"
             yield LineupError(
                 where, found, "a normalisation for one channel", "use unit, symmetric or channel"
             )
-
-
-def _handover_problems(params: Params, path: Path) -> Iterator[LineupError]:
-    """Views and networks that contradict the run whose weights are taken over.
-
-    All other weights have a record of their normalisation, which training compares, as it does layers.
-    """
     runs, table = {**params.waiting, **params.runs}, {**params.waiting_weights, **params.weights}
     for section in ("runs", "waiting"):
         for name, run in getattr(params, section).items():
             weights = table[run.weights]
             if isinstance(weights, RunWeights):
-                where, source = f"{path}: {section}.{name}", runs[weights.run]
-                ours, theirs = params.views[run.view], params.views[source.view]
-                yield from _view_problem(f"{where}.view", ours, theirs, weights.run)
-                kinds = (_name_kind(run, params), _name_kind(source, params))
-                yield from _kind_problem(f"{where}.model", *kinds, weights.run)
-
-
-def _name_kind(run: Run, params: Params) -> str:
-    """The family and, where its models have one, the architecture."""
-    architecture = getattr(params.models[run.family][run.model], "arch", None)
-    return f"{run.family} {architecture}" if architecture else run.family
-
-
-def _kind_problem(where: str, ours: str, theirs: str, run: str) -> Iterator[LineupError]:
-    if ours != theirs:
-        found, fix = f"{ours}, the weights of run {run} are {theirs}", "use another model, or other weights"
-        yield LineupError(where, found, "a network of one kind", fix)
+                ours, theirs = params.views[run.view], params.views[runs[weights.run].view]
+                where = f"{path}: {section}.{name}.view"
+                yield from _view_problem(where, ours, theirs, weights.run)
 
 
 def _view_problem(where: str, ours: View, theirs: View, run: str) -> Iterator[LineupError]:
