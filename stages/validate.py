@@ -12,12 +12,12 @@ import torch
 
 from lineup.claims import read_claims, refuse_unknown_rows
 from lineup.config.params import check_architectures, load, parse, read
-from lineup.config.problems import nearest, refuse
+from lineup.config.problems import refuse
 from lineup.config.schema import Family, FileWeights, Params, Recipe, Run, TimmWeights, Weights
 from lineup.console import stage
 from lineup.data.view import Statistics
 from lineup.environment import processor_name
-from lineup.errors import LineupError
+from lineup.errors import LineupError, nearest
 from lineup.files import write_text
 from lineup.models import PixelModel
 from lineup.normalisation import refuse_other_normalisation

@@ -14,9 +14,8 @@ from rich.console import Console
 from rich.terminal_theme import DIMMED_MONOKAI
 from rich.text import Text
 
-from lineup.config.problems import nearest
 from lineup.console import stage
-from lineup.errors import LineupError
+from lineup.errors import LineupError, nearest
 from lineup.files import write_text
 
 SCREENS = Path("docs/screens")

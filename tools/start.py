@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from lineup.config.params import check, check_architectures, parse, read
-from lineup.config.problems import nearest
 from lineup.console import stage
-from lineup.errors import LineupError
+from lineup.errors import LineupError, nearest
 from lineup.files import write_text
 
 PARAMS = Path("params.yaml")

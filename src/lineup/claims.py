@@ -4,10 +4,9 @@ import csv
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
-from lineup.errors import LineupError
+from lineup.errors import LineupError, nearest
 
 COLUMNS = ["row", "report", "what", "metric", "claimed", "split"]
 # What we measure, of every task: the means in metrics/detail, and how long an answer takes.
@@ -78,9 +77,8 @@ def _read_claim(line: dict[str, str], where: str) -> Claim:
 def _refuse_unmeasured(claim: Claim, where: str) -> None:
     """Raise LineupError for a claim that nothing of ours could be set beside."""
     if claim.metric and claim.metric not in METRICS:
-        near = " or ".join(get_close_matches(claim.metric, METRICS, n=2))
-        fix = f"did you mean {near}?" if near else "leave it empty"
-        raise LineupError(where, f"metric {claim.metric}", "a figure that we measure, or nothing", fix)
+        found, fix = f"metric {claim.metric}", nearest(claim.metric, METRICS)
+        raise LineupError(where, found, "a figure that we measure, or nothing", fix)
     if claim.claimed is not None and claim.metric.endswith(SHARES) and not 0 <= claim.claimed <= 1:
         found = f"{claim.metric} {claim.claimed:g}"
         raise LineupError(where, found, "a share from 0 to 1", "divide a percentage by 100")

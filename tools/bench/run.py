@@ -16,11 +16,10 @@ from bench.rounds import Spread, measure, summarise
 from bench.tables import show
 from lineup import runtime
 from lineup.config.params import load
-from lineup.config.problems import nearest
 from lineup.config.schema import Family, Params
 from lineup.console import stage
 from lineup.environment import describe_environment
-from lineup.errors import LineupError
+from lineup.errors import LineupError, nearest
 from lineup.files import write_text
 from lineup.training.seeds import describe_model
 

@@ -28,10 +28,9 @@ from bundle.wheels import HELD, choose_wheels, download_wheels, read_requirement
 from bundle.work import REMOTE, STATE
 from jobs.order import Graph, name_kind
 from lineup.config.params import check, parse, read
-from lineup.config.problems import nearest
 from lineup.config.schema import Params
 from lineup.console import stage
-from lineup.errors import LineupError
+from lineup.errors import LineupError, nearest
 from lineup.files import write_atomic
 from start import PARAMS, move_waiting
 

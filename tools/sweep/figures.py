@@ -4,8 +4,7 @@ from collections.abc import Mapping
 from typing import Any, get_args
 
 from lineup.comparison.tasks import TASKS
-from lineup.config.problems import nearest
-from lineup.errors import LineupError
+from lineup.errors import LineupError, nearest
 from sweep.schema import Best, Choice
 
 BESTS: tuple[str, ...] = get_args(get_args(Best)[0])

@@ -10,8 +10,7 @@ from typing import Any
 from pydantic import JsonValue
 
 from lineup.config.params import check
-from lineup.config.problems import nearest
-from lineup.errors import LineupError
+from lineup.errors import LineupError, nearest
 from sweep.figures import refuse_figure
 from sweep.schema import SWEEPS, Search, Sweep
 

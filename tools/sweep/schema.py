@@ -17,10 +17,10 @@ from pydantic import (
 )
 
 from lineup.config.params import parse, read
-from lineup.config.problems import nearest, refuse
+from lineup.config.problems import refuse
 from lineup.config.schema import Entry, Name
 from lineup.config.values import explain
-from lineup.errors import LineupError
+from lineup.errors import LineupError, nearest
 
 SWEEPS = Path("sweeps.yaml")
 

@@ -10,11 +10,11 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from lineup.config.combinations import find_misfits
-from lineup.config.problems import nearest, refuse, unknown
+from lineup.config.problems import refuse, unknown
 from lineup.config.references import find_bad_sources, find_missing
 from lineup.config.schema import Params
 from lineup.config.values import explain
-from lineup.errors import LineupError
+from lineup.errors import LineupError, nearest
 
 Declared = TypeVar("Declared")
 

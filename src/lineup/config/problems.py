@@ -1,10 +1,9 @@
-"""How problems of a file of parameters are told: all at once, one a line, with the names that are near."""
+"""How problems of a file of parameters are told: all at once, one a line."""
 
 from collections.abc import Iterable
-from difflib import get_close_matches
 from pathlib import Path
 
-from lineup.errors import LineupError
+from lineup.errors import LineupError, nearest
 
 
 class ParamsError(LineupError):
@@ -12,15 +11,6 @@ class ParamsError(LineupError):
 
     def __init__(self, errors: Iterable[LineupError]) -> None:
         Exception.__init__(self, "\n".join(str(error) for error in errors))
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return `did you mean a or b?` for the names that resemble `word`, else `choose one of …`."""
-    known = sorted(known)
-    close = get_close_matches(word, known, n=2, cutoff=0.6)
-    if close:
-        return f"did you mean {' or '.join(close)}?"
-    return f"choose one of {', '.join(known[:20])}" if known else "declare it first"
 
 
 def refuse(errors: Iterable[LineupError]) -> None:

@@ -5,9 +5,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from lineup.config.problems import nearest, unknown
+from lineup.config.problems import unknown
 from lineup.config.schema import Params, RunWeights
-from lineup.errors import LineupError
+from lineup.errors import LineupError, nearest
 
 # Which table the values of these keys must be found in; `model` is special, its table depends on the family,
 # and so is `weights`, where what waits may name what waits.

@@ -9,9 +9,8 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from lineup.config.problems import nearest
 from lineup.config.schema import LAYER
-from lineup.errors import LineupError
+from lineup.errors import LineupError, nearest
 
 Place = tuple[int | str, ...]
 
