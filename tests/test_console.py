@@ -53,10 +53,26 @@ def test_several_errors_are_a_line_each(tmp_path: Path) -> None:
     assert result.stderr == "error: x: b; expected c; fix: d\nerror: y: b; expected c; fix: d\n"
 
 
+def test_an_operation_without_the_same_bits_each_time_is_one_line(tmp_path: Path) -> None:
+    body = """
+import torch
+def main(name):
+    torch.use_deterministic_algorithms(True)
+    torch.zeros(3).put_(torch.tensor([1]), torch.ones(1))  # one that the CPU lacks
+"""
+    result = run(tmp_path, body, "d3")
+    assert (result.returncode, result.stderr) == (
+        1,
+        "error: d3: put_ does not have a deterministic implementation; expected operations with one; "
+        "fix: choose another model, or set runtime.device to cpu\n",
+    )
+
+
 def test_a_mistake_in_the_code_keeps_its_traceback(tmp_path: Path) -> None:
     result = run(tmp_path, "def main(): raise ValueError('ours')")
     assert result.returncode == 1
     assert "Traceback" in result.stderr
+    assert "Traceback" in run(tmp_path, "def main(): raise RuntimeError('ours')").stderr
 
 
 SAVES = """

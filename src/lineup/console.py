@@ -16,6 +16,8 @@ from lineup.errors import LineupError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 REDRAW_SECONDS = 0.2
+# How torch says so; CUDA lacks the gradients of some operations in this form.
+NOT_DETERMINISTIC = " does not have a deterministic implementation"
 
 
 class Stopped(BaseException):
@@ -29,8 +31,9 @@ class Stopped(BaseException):
 def stage(main: Callable[..., None]) -> NoReturn:
     """Call `main` with the words of the command line and end the process.
 
-    Exit status 0; 1 after a LineupError, with one line `error: ...` for each problem on stderr; 143
-    after SIGTERM and 130 after Ctrl-C, which reach `main` as Stopped; 2 when the words do not fit main.
+    Exit status 0; 1 after a LineupError, with one line `error: ...` for each problem on stderr, and where
+    torch refuses an operation that would not give the same bits each time; 143 after SIGTERM and 130 after
+    Ctrl-C, which reach `main` as Stopped; 2 when the words do not fit main.
     """
     words = sys.argv[1:]
     try:
@@ -42,7 +45,8 @@ def stage(main: Callable[..., None]) -> NoReturn:
     for number in SIGNALS:
         signal.signal(number, _stop)
     try:
-        main(*words)
+        with _explain_torch(" ".join(words)):
+            main(*words)
     except LineupError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
@@ -51,6 +55,19 @@ def stage(main: Callable[..., None]) -> NoReturn:
         print(stopped, file=sys.stderr)
         sys.exit(stopped.status)
     sys.exit(0)
+
+
+@contextmanager
+def _explain_torch(where: str) -> Iterator[None]:
+    """Name the operation that torch refuses because it would not give the same bits each time."""
+    try:
+        yield
+    except RuntimeError as error:
+        operation, refused, _ = str(error).partition(NOT_DETERMINISTIC)
+        if not refused:
+            raise
+        expected, fix = "operations with one", "choose another model, or set runtime.device to cpu"
+        raise LineupError(where, f"{operation}{NOT_DETERMINISTIC}", expected, fix) from error
 
 
 @contextmanager
