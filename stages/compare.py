@@ -1,4 +1,4 @@
-"""Set all runs side by side: `python stages/compare.py`.
+"""Set all runs side by side: `PYTHONPATH=src python stages/compare.py`.
 
 In: what train and evaluate left of every run in params.yaml, preprocess' samples of each view, the duplicates
 of each dataset, claims.csv and protocols.yaml.

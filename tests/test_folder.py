@@ -1,5 +1,6 @@
 """Images of one's own, in folders."""
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -99,9 +100,25 @@ def test_other_layouts_are_refused(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(LineupError, match="test: class bird is not in train"):
         read_folder(folder, 8)
     (folder / "train/bird").mkdir()
-    with pytest.raises(LineupError, match="out: no image of bird in train; expected images of every class"):
+    with pytest.raises(LineupError, match="train: no image of class bird; expected images of every class"):
         save(folder, 8, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+    put(folder / "train/bird/0.png", "#404040")
+    with pytest.raises(LineupError, match="test: no image of class bird; expected images of every class"):
+        read_folder(folder, 8)
+
+
+def test_images_beside_the_classes_are_refused(folder: Path) -> None:
+    put(folder / "train/loose.png", "#404040")
+    with pytest.raises(LineupError, match=r"train: 1 images in no class, as loose\.png; expected .*CLASS"):
+        read_folder(folder, 8)
+
+
+def test_one_class_is_too_few(folder: Path) -> None:
+    for split in ("train", "test"):
+        shutil.rmtree(folder / split / "dog")
+    with pytest.raises(LineupError, match="train: 1 of them; expected a folder for each of two classes"):
+        read_folder(folder, 8)
 
 
 def test_names_written_in_two_ways_are_one_class(folder: Path) -> None:

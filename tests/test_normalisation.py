@@ -105,6 +105,12 @@ def test_what_is_told_of_a_file_counts() -> None:
     )
 
 
+def test_mean_and_std_of_images_up_to_1_are_known_for_what_they_are() -> None:
+    weights = {"mine": {**FILE, "mean": [0.485, 0.456, 0.406], "std": [0.229, 0.224, 0.225]}}
+    (problem,) = find(weights, {"rgb": {"normalize": "imagenet"}}, run=("rgb", "mine"))
+    assert problem.endswith("fix: write the weights' mean and std on the scale 0 to 255")
+
+
 def test_weights_that_timm_does_not_have_are_named_even_where_no_run_uses_them() -> None:
     (problem,) = find({"mine": {**TIMM, "model": "resnet18.mine"}}, {})
     assert problem.startswith(

@@ -130,6 +130,13 @@ def test_a_file_is_taken_with_what_is_told_of_it(tmp_path: Path) -> None:
     assert initial.record == Record("file", "a", (1.0,), (2.0,), "MIT", {"file": "w.safetensors"})
 
 
+def test_a_file_whose_first_byte_is_that_of_a_pickle_is_taken(tmp_path: Path) -> None:
+    path, name = tmp_path / "w.safetensors", "w" + 67 * "x"
+    save_file({name: torch.ones(2)}, path)
+    assert path.read_bytes()[:1] == b"\x80"
+    assert torch.equal(file.fetch(needs=str(path), **OPTIONS).tensors[name], torch.ones(2))
+
+
 class Bomb:
     def __reduce__(self) -> tuple[Any, ...]:
         return (Path.touch, (Path("exploded"),))

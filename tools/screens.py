@@ -1,4 +1,4 @@
-"""Draw what DVC's commands print, for README: `python tools/screens.py [NAME...]`, all if none is named.
+"""Draw what DVC's commands print, for README: `make screens [NAME=...]`, all if none is named.
 
 In: the workspace and its experiments, which only the clone has that ran them. Out: docs/screens/<name>.svg.
 """

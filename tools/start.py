@@ -1,4 +1,4 @@
-"""Start declared runs: `python tools/start.py NAME...` moves their entries from waiting to runs.
+"""Start declared runs: `make start RUN="name ..."` moves their entries from waiting to runs.
 
 The weights that a run starts from come along, and so does the run that these come from, if they wait too.
 

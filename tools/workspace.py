@@ -1,4 +1,4 @@
-"""Lay out a workspace of the pipeline: `python tools/workspace.py FOLDER PARAMS`.
+"""Lay out a workspace of the pipeline: `PYTHONPATH=src python tools/workspace.py FOLDER PARAMS`.
 
 In: this repository's pipeline and code, and a file of parameters. Out: FOLDER, where `dvc repro` runs the
 same stages on those parameters, with results and a cache of its own. Run again, it brings FOLDER up to date.

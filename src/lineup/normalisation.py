@@ -22,11 +22,14 @@ def refuse_other_normalisation(
     same = len(given[0]) == len(wanted[0])
     if same and (normalize == "channel" or _agree(given, wanted)):
         return
+    fix = "give the run another view, or other weights"
+    if max(wanted[1]) <= 1:
+        fix = "write the weights' mean and std on the scale 0 to 255"
     raise LineupError(
         where,
         f"normalize {normalize} of {color} images",
         f"{_describe(wanted)}, which the weights were trained with",
-        "give the run another view, or other weights",
+        fix,
     )
 
 

@@ -1,7 +1,7 @@
 """Images of one's own: FOLDER/train and FOLDER/test, and in each a folder for every class."""
 
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from multiprocessing.pool import ThreadPool
 from pathlib import Path
 
@@ -33,10 +33,7 @@ def read_folder(folder: Path, size: int) -> Records:
     """The images below `folder`, sorted by class and pixels: how files are called makes no difference."""
     found = {split: list_classes(folder / split) for split in SPLITS}
     classes = sorted(found["train"])
-    if unknown := sorted(found["test"].keys() - found["train"].keys()):
-        raise LineupError(
-            str(folder / "test"), f"class {unknown[0]} is not in train", "the classes of train", "move it"
-        )
+    _refuse_gaps(folder, found)
     tensors = {
         f"{split}_{kind}": tensor
         for split in SPLITS
@@ -47,9 +44,12 @@ def read_folder(folder: Path, size: int) -> Records:
 
 def list_classes(folder: Path) -> dict[str, list[Path]]:
     """The image files of each class, which is a folder in `folder`; hidden ones are left out."""
+    layout = " and ".join(f"{folder.parent}/{split}/CLASS/…" for split in SPLITS)
     if not folder.is_dir():
-        layout = " and ".join(f"{folder.parent}/{split}/CLASS/…" for split in SPLITS)
         raise LineupError(str(folder), "no such folder", layout, "sort your images into these")
+    if loose := [path for path in folder.iterdir() if path.is_file() and _is_image(path)]:
+        found = f"{len(loose)} images in no class, as {min(loose).name}"
+        raise LineupError(str(folder), found, layout, "sort them into these")
     # What one system writes as two characters (a and its dots), another writes as one.
     return {
         unicodedata.normalize("NFC", path.name): sorted(_list_images(path))
@@ -58,12 +58,33 @@ def list_classes(folder: Path) -> dict[str, list[Path]]:
     }
 
 
+def _refuse_gaps(folder: Path, found: Mapping[str, Mapping[str, list[Path]]]) -> None:
+    """Raise LineupError if a class has no image on one side, or if there are fewer than two classes."""
+    train, test = (found[split] for split in SPLITS)
+    if unknown := sorted(test.keys() - train.keys()):
+        raise LineupError(
+            str(folder / "test"), f"class {unknown[0]} is not in train", "the classes of train", "move it"
+        )
+    for split in SPLITS:
+        if empty := sorted(name for name in train if not found[split].get(name)):
+            expected = f"images of every class, with one of the endings {' '.join(sorted(ENDINGS))}"
+            fix = "add some, or remove the class"
+            raise LineupError(str(folder / split), f"no image of class {empty[0]}", expected, fix)
+    if len(train) < 2:
+        expected = "a folder for each of two classes or more"
+        raise LineupError(str(folder / "train"), f"{len(train)} of them", expected, "sort your images so")
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in ENDINGS and not path.name.startswith(".")
+
+
 def _list_images(folder: Path) -> Iterator[Path]:
     others = []
     for path in folder.rglob("*"):
         if not path.is_file() or any(part.startswith(".") for part in path.relative_to(folder).parts):
             continue
-        if path.suffix.lower() in ENDINGS:
+        if _is_image(path):
             yield path
         else:
             others.append(path)

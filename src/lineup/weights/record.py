@@ -49,7 +49,9 @@ def read_tensors(path: Path, fix: str) -> dict[str, Tensor]:
     """
     try:
         with path.open("rb") as file:
-            if file.read(2).startswith(PICKLES):
+            # The header of a safetensors file, a JSON object, stands behind its length, 8 bytes of any value.
+            head = file.read(9)
+            if head.startswith(PICKLES) and head[8:] != b"{":
                 found = "a pickle, which can run code when it is read"
                 raise LineupError(str(path), found, "a safetensors file", fix)
         tensors: dict[str, Tensor] = load_file(path)
