@@ -91,9 +91,10 @@ def make_results(folder: Path, run: str, seeds: list[int], val: float, latency: 
     }
     detail["sd"] = dict.fromkeys(scores, 0.002 if len(seeds) > 1 else None)
     put(folder, f"metrics/detail/{run}.json", detail)
-    speed = {"latency_ms": latency, "batch_images_per_second": 900 / latency}
+    environment: dict[str, Any] = {"processor": "Abacus", "torch": "2.15", "device": "cpu", "threads": 2}
+    environment |= {"commit": f"c0ffee-{run}"}
+    speed = {"latency_ms": latency, "batch_images_per_second": 900 / latency, "environment": environment}
     put(folder, f"metrics/latency/{run}.json", speed)
-    environment = {"torch": "2.15", "device": "cpu", "threads": 2, "commit": f"c0ffee-{run}"}
     training: dict[str, Any] = {"epochs": 10, "seconds": 91.0, "seconds_per_epoch": 9.1}
     training |= {"images_per_second": 4400.0, "device": "cpu", "precision": "bf16"}
     training["seeds"] = {key: {"environment": environment} for key in keys}

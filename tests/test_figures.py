@@ -33,7 +33,7 @@ from lineup.pictures import save_figure
 def point(run: str, latency: float, accuracy: float) -> dict[str, Any]:
     entry: dict[str, Any] = {**dict.fromkeys(COLUMNS), "run": run, "row": ""}
     low, high = accuracy - 0.01, accuracy + 0.01
-    cost = {"latency_ms": latency, "parameters": 1000 * latency}
+    cost = {"latency_ms": latency, "parameters": 1000 * latency, "machine": "Abacus"}
     figures = {"test_accuracy": accuracy, "val_accuracy": accuracy, "train_accuracy": high, "gap": 0.01}
     return entry | cost | figures | {"test_low": low, "test_high": high}
 
@@ -87,6 +87,21 @@ def test_marks_show_what_a_run_starts_from(draw: Callable[[Sequence[Row]], Figur
     legend = axes.get_legend()
     assert legend is not None
     assert [text.get_text() for text in legend.get_texts()] == ["not beaten in both", "from cifar100"]
+
+
+def test_milliseconds_of_two_machines_are_told_apart() -> None:
+    rows = [point("slow", 5, 0.9), point("fast", 1, 0.8), point("gpu", 1, 0.7) | {"machine": "Abacus GPU"}]
+    (axes,) = draw_cost(rows).axes
+    legend = axes.get_legend()
+    assert legend is not None
+    told = [text.get_text() for text in legend.get_texts()]
+    assert told == ["not beaten in both: Abacus", "not beaten in both: Abacus GPU"]
+    lines = {str(line.get_label()): line for line in axes.lines}
+    assert list(lines[told[0]].get_xdata()) == [1, 5]
+    assert list(lines[told[1]].get_xdata()) == [1]
+    assert lines[told[0]].get_color() != lines[told[1]].get_color()
+    (axes,) = draw_size(rows).axes
+    assert [line.get_label() for line in axes.lines].count("not beaten in both") == 1
 
 
 def label_boxes(figure: Figure) -> list[Any]:

@@ -72,6 +72,23 @@ def test_a_bar_in_a_text_does_not_end_its_cell(comparable: Path, monkeypatch: py
     assert r"| D3 | custom \| CNN: " in (comparable / "metrics/comparison.md").read_text()
 
 
+def test_machines_are_named_where_there_are_several(
+    comparable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (comparable / "params.yaml").write_text(declare({"d3": ("D3", [0, 1, 2]), "own": (None, [5, 6])}, {}))
+    compare(comparable, monkeypatch)
+    assert "Machine" not in (comparable / "metrics/comparison.md").read_text()
+    latency = comparable / "metrics/latency/own.json"
+    measured = json.loads(latency.read_text())
+    measured["environment"]["device"] = "Abacus GPU"
+    latency.write_text(json.dumps(measured))
+    compare(comparable, monkeypatch)
+    lines = (comparable / "metrics/comparison.md").read_text().splitlines()
+    assert next(line for line in lines if "| own |" in line).endswith("| Abacus GPU |")
+    assert next(line for line in lines if "| d3 |" in line).endswith("| Abacus |")
+    assert any("Machine: what measured ms" in line for line in lines)
+
+
 def test_markdown_without_claimed_rows_has_no_table_of_claims(
     comparable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -29,8 +29,12 @@ def describe_environment(device: torch.device) -> dict[str, str | int]:
 
 def describe_machine(environment: Mapping[str, str | int]) -> str:
     """The accelerator, or else the processor, and torch, of what `describe_environment` gave."""
-    device = environment["processor"] if environment["device"] == "cpu" else environment["device"]
-    return f"{device}, torch {environment['torch']}"
+    return f"{name_machine(environment)}, torch {environment['torch']}"
+
+
+def name_machine(environment: Mapping[str, str | int]) -> str:
+    """The accelerator, or else the processor, of what `describe_environment` gave."""
+    return str(environment["processor"] if environment["device"] == "cpu" else environment["device"])
 
 
 def device_name(device: torch.device) -> str:

@@ -14,6 +14,7 @@ from lineup.comparison.entry import Entry
 from lineup.comparison.results import Result
 from lineup.comparison.task import Row, Task
 from lineup.comparison.tasks import TASKS
+from lineup.environment import name_machine
 from lineup.protocols import judge_protocol
 
 MEASURED, NOT_RUN = "measured", "not run yet"
@@ -45,6 +46,7 @@ LAST_COLUMNS = (
     "origin",
     "confused",
     "seconds",
+    "machine",
 )
 COLUMNS = tuple(dict.fromkeys((*FIRST_COLUMNS, *METRICS, *LAST_COLUMNS)))
 
@@ -154,6 +156,7 @@ def _measure(row: Row, result: Result, passes: int) -> Row:
     measured["macs"] *= passes
     measured |= {key: result.training[key] for key in (*TRAINING, "seconds", "device", "precision")}
     measured |= {key: result.latency[key] for key in ("latency_ms", "batch_images_per_second")}
+    measured["machine"] = name_machine(result.latency["environment"])
     measured |= {key: result.metrics.get(key) for key in SEEDS_INTERVAL}
     measured |= {f"{split}_sd": result.detail["sd"][f"{split}_{task.headline}"] for split in ("val", "test")}
     measured["seeds"] = len(result.detail["seeds"])

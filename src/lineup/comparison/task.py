@@ -115,6 +115,7 @@ COST = (
     count("MACs", "macs"),
     digits("s/epoch", "seconds_per_epoch"),
     digits("ms", "latency_ms"),
+    text("Machine", "machine"),
 )
 FULL_COST = (
     count("parameters", "parameters"),
@@ -124,6 +125,6 @@ FULL_COST = (
     digits("s/epoch", "seconds_per_epoch"),
     count("images/s", "images_per_second"),
     digits("ms/image", "latency_ms"),
-    text("device", "device"),
+    text("machine", "machine"),
     text("precision", "precision"),
 )

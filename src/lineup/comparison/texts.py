@@ -20,7 +20,7 @@ Verdicts = Mapping[tuple[str, str], Sequence[str]]
 RUN_TEXTS = ("Run", "From", "Row", "Twin", "Really better", "Most confused", "Probe most confused")
 CLAIM_TEXTS = ("Row", "Model", "Metric", "On test", "Protocol", "Run")
 # What a terminal of 100 columns has no room for.
-WIDE_ONLY = ("F1", "MACs", "SSIM")
+WIDE_ONLY = ("F1", "MACs", "SSIM", "Machine")
 LONGEST = {"Run": 22, "From": 12}
 DEPARTURES_NAMED = 2
 CLAIM_HEADS = ("Row", "Model", "Metric", "Claimed (on)", "Ours", "Diff.", "On test", "Protocol", "Run")
@@ -34,6 +34,7 @@ MEANS = (
 LEGEND = {
     "From": "From: what the first weights were trained on, or the file that has them.",
     "Row": "Row: the report's model that a run repeats.",
+    "Machine": "Machine: what measured ms, which compares with that of the same machine alone.",
 }
 DELIBERATE = (
     "Protocol leaves out what every run in these rows does on purpose: it holds validation images out of "
@@ -160,7 +161,9 @@ def _format_more(group: Group) -> str:
 
 
 def _list_columns(group: Group) -> list[Column]:
-    return choose_columns(group.task.brief, group.rows)
+    columns = choose_columns(group.task.brief, group.rows)
+    one_machine = len({row["machine"] for row in group.rows}) == 1
+    return [column for column in columns if not (column.key == "machine" and one_machine)]
 
 
 def _format_runs(rows: Sequence[Row], columns: Sequence[Column]) -> str:

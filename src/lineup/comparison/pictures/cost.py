@@ -1,51 +1,57 @@
 """Accuracy against cost, as pictures with the Pareto front."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import cycle
 
 import matplotlib as mpl
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, Formatter, LogLocator
 
 from lineup.comparison.pictures.labels import write_labels
-from lineup.comparison.pictures.style import BAR, FRONT, STYLE, name_briefly
+from lineup.comparison.pictures.style import BAR, CLAIM, FRONT, INK, STYLE, name_briefly
 from lineup.comparison.task import Row
 from lineup.pictures import new_figure
 
 # Runs from random weights have the first; the others go to what the first weights were trained on.
 MARKERS = "oDs^v"
+# Of several machines, each its own; one alone has BAR, and FRONT for what nothing beats.
+MACHINES = (BAR, CLAIM, "#8250df", FRONT, "#6e7781")
 
 
 def draw_cost(rows: Sequence[Row]) -> Figure:
-    """Draw test accuracy against latency of one image; the line joins runs that none beats in both."""
-    return _draw_against(rows, "latency_ms", "milliseconds for one image (logarithmic)")
+    """Draw test accuracy against latency of one image; a line joins runs that none beats in both.
+
+    Milliseconds of two machines do not compare, so each machine has a colour and a line of its own.
+    """
+    machines = sorted({row["machine"] for row in rows})
+    groups = {machine: [row for row in rows if row["machine"] == machine] for machine in machines}
+    return _draw_against(groups or {"": []}, "latency_ms", "milliseconds for one image (logarithmic)")
 
 
 def draw_size(rows: Sequence[Row]) -> Figure:
     """Draw test accuracy against parameters; the line joins runs that none beats in both."""
-    return _draw_against(rows, "parameters", "parameters (logarithmic)", EngFormatter(sep=""))
+    return _draw_against({"": rows}, "parameters", "parameters (logarithmic)", EngFormatter(sep=""))
 
 
-def _draw_against(rows: Sequence[Row], cost: str, title: str, ticks: Formatter | str = "{x:g}") -> Figure:
+def _draw_against(
+    groups: Mapping[str, Sequence[Row]], cost: str, title: str, ticks: Formatter | str = "{x:g}"
+) -> Figure:
+    """Draw groups of runs whose costs compare within a group alone; several are told by name."""
+    rows = [row for group in groups.values() for row in group]
+    markers = choose_markers(rows)
+    fronts = [find_front(group, cost) for group in groups.values()]
     with mpl.rc_context(STYLE):
         figure = new_figure(8, 5)
         axes = figure.subplots()
-        front = find_front(rows, cost)
-        axes.plot(
-            [row[cost] for row in front],
-            [row["test_accuracy"] for row in front],
-            color=FRONT,
-            drawstyle="steps-post",
-            lw=1.5,
-            label="not beaten in both",
-        )
-        markers = choose_markers(rows)
-        for row in rows:
-            color, marker = FRONT if row in front else BAR, markers[row["origin"] or ""]
-            axes.plot(row[cost], row["test_accuracy"], marker=marker, ms=6, ls="", color=color)
+        if len(groups) == 1:
+            _draw_group(axes, rows, fronts[0], cost, markers, (BAR, FRONT), "not beaten in both")
+        else:
+            for (name, group), front, color in zip(groups.items(), fronts, cycle(MACHINES), strict=False):
+                _draw_group(axes, group, front, cost, markers, (color, color), f"not beaten in both: {name}")
         for origin, marker in markers.items():
             if origin:
-                axes.plot([], [], marker=marker, ms=6, ls="", color=BAR, label=f"from {origin}")
+                axes.plot([], [], marker=marker, ms=6, ls="", color=INK, label=f"from {origin}")
         axes.set_xscale("log")
         axes.margins(0.14)
         axes.xaxis.set_major_formatter(ticks)
@@ -58,8 +64,32 @@ def _draw_against(rows: Sequence[Row], cost: str, title: str, ticks: Formatter |
         if rows:
             axes.legend(loc="lower right", fontsize=9)
         points = {name_briefly(row): (row[cost], row["test_accuracy"]) for row in rows}
-        write_labels(figure, axes, points, [(row[cost], row["test_accuracy"]) for row in front])
+        lines = [[(row[cost], row["test_accuracy"]) for row in front] for front in fronts]
+        write_labels(figure, axes, points, lines)
     return figure
+
+
+def _draw_group(
+    axes: Axes,
+    rows: Sequence[Row],
+    front: Sequence[Row],
+    cost: str,
+    markers: Mapping[str, str],
+    colors: tuple[str, str],
+    label: str,
+) -> None:
+    """Draw a group's runs in the first of `colors`, and in the second those of its front and their line."""
+    axes.plot(
+        [row[cost] for row in front],
+        [row["test_accuracy"] for row in front],
+        color=colors[1],
+        drawstyle="steps-post",
+        lw=1.5,
+        label=label,
+    )
+    for row in rows:
+        marker, color = markers[row["origin"] or ""], colors[1] if row in front else colors[0]
+        axes.plot(row[cost], row["test_accuracy"], marker=marker, ms=6, ls="", color=color)
 
 
 def choose_markers(rows: Sequence[Row]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Names beside the dots of a picture, none over another."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 
 from matplotlib.axes import Axes
@@ -21,17 +21,19 @@ OFFSETS = [
 ]
 
 
-def write_labels(figure: Figure, axes: Axes, names: Mapping[str, Point], line: Sequence[Point]) -> None:
+def write_labels(
+    figure: Figure, axes: Axes, names: Mapping[str, Point], lines: Iterable[Sequence[Point]]
+) -> None:
     """Write each of `names` near its dot, at the first place where it covers neither dot nor name.
 
-    line: corners of a line of steps to keep off as well.
+    lines: corners of each line of steps to keep off as well.
     """
     canvas = FigureCanvasAgg(figure)
     canvas.draw()  # type: ignore[no-untyped-call]  # places the axes, so that the labels can be placed
     figure.set_layout_engine("none")
     dots = [axes.transData.transform(point) for point in names.values()]
     taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in dots]
-    taken += _outline_steps(axes, line)
+    taken += [box for line in lines for box in _outline_steps(axes, line)]
     legend = axes.get_legend()
     if legend:
         taken.append(legend.get_window_extent())
