@@ -15,7 +15,7 @@ from lineup.pictures import new_figure
 
 # Runs from random weights have the first; the others go to what the first weights were trained on.
 MARKERS = "oDs^v"
-# Of several machines, each its own; one alone has BAR, and FRONT for what nothing beats.
+# A colour for each machine; where there is one alone, FRONT is for what nothing beats.
 MACHINES = (BAR, CLAIM, "#8250df", FRONT, "#6e7781")
 
 
@@ -44,11 +44,10 @@ def _draw_against(
     with mpl.rc_context(STYLE):
         figure = new_figure(8, 5)
         axes = figure.subplots()
-        if len(groups) == 1:
-            _draw_group(axes, rows, fronts[0], cost, markers, (BAR, FRONT), "not beaten in both")
-        else:
-            for (name, group), front, color in zip(groups.items(), fronts, cycle(MACHINES), strict=False):
-                _draw_group(axes, group, front, cost, markers, (color, color), f"not beaten in both: {name}")
+        alone = len(groups) == 1
+        for (name, group), front, color in zip(groups.items(), fronts, cycle(MACHINES), strict=False):
+            label = "not beaten in both" if alone else f"not beaten in both: {name}"
+            _draw_group(axes, group, front, cost, markers, (color, FRONT if alone else color), label)
         for origin, marker in markers.items():
             if origin:
                 axes.plot([], [], marker=marker, ms=6, ls="", color=INK, label=f"from {origin}")
