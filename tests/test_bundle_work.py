@@ -11,7 +11,8 @@ from bundle import work
 from bundle.parts import check_parts, read_parts
 from bundle.work import Place, count_jobs, pack_results
 from jobs import crew
-from jobs.crew import DONE, STOPPED, Crew
+from jobs.crew import Crew
+from jobs.order import DONE, STOPPED
 from lineup.errors import LineupError
 
 # Stages by what their names say; each notes when it begins and ends.
@@ -21,13 +22,16 @@ case "$*" in *repro*) echo "begin $stage" >> ../events;; *) echo "$*" >> ../call
 case $stage in
   *bad*) echo "it broke"; exit 1;;
   *slow*) exec sleep 60;;
+  train@long)
+    for turn in $(seq 100); do grep -q "begin train@two" ../events && break; sleep 0.05; done
+    grep -q "begin train@two" ../events || exit 1;;
   *busy*) if [ ! -e ../seen ]; then touch ../seen; echo "'x' is busy, it is being blocked by: y"; exit 1; fi;;
   weights*) ;;
   *) sleep 0.3;;
 esac
 echo "end $stage" >> ../events
 """
-RUNS = ("one", "two", "three", "bad", "busy", "slow")
+RUNS = ("one", "two", "three", "bad", "busy", "slow", "long")
 
 
 @pytest.fixture
@@ -64,14 +68,14 @@ def choose(place: Place, *runs: str) -> Place:
     return Place(place.folder, place.programs, place.results, facts)
 
 
-def choose_chain(place: Place, first: str) -> Place:
-    """The runs `first`, two, which starts from what `first` produces, and three."""
+def choose_chain(place: Place, first: str, other: str = "three") -> Place:
+    """The runs `first`, two, which starts from what `first` produces, and `other`."""
     handed, run = "weights@handed", place.facts["runs"]["two"]
     chain = {**run, "stages": [f"train@{first}", handed, *run["stages"]]}
     graph = {**place.facts["graph"], handed: [f"train@{first}"], "train@two": [handed]}
     runs = {**place.facts["runs"], "two": chain}
     facts = {**place.facts, "runs": runs, "graph": graph}
-    return choose(Place(place.folder, place.programs, place.results, facts), first, "two", "three")
+    return choose(Place(place.folder, place.programs, place.results, facts), first, "two", other)
 
 
 def count_side_by_side(place: Place) -> int:
@@ -126,12 +130,18 @@ def test_a_run_that_starts_from_another_comes_after_it(place: Place) -> None:
     work.work(choose_chain(place, "one"), jobs=3, minutes=None, limit=10**6)
     events = (place.folder / "events").read_text().splitlines()
     assert set(events[:2]) == {"begin train@one", "begin train@three"}
-    handed, tuned = ("weights@handed", "train@two")
-    assert events[4:8] == [f"begin {handed}", f"end {handed}", f"begin {tuned}", f"end {tuned}"]
+    chain = [event for event in events if event.endswith(("@one", "@handed", "@two")) and "train" in event]
+    assert chain == ["begin train@one", "end train@one", "begin train@two", "end train@two"]
+    assert events.index("end weights@handed") < events.index("begin train@two")
     assert [event for event in events[8:] if event.startswith("begin")] == [
         f"begin evaluate@{run}" for run in ("one", "two", "three")
     ]
     assert set(check_parts(place.results).facts["finished"]) == {"one", "two", "three"}
+
+
+def test_a_run_does_not_wait_for_trainings_that_it_does_not_start_from(place: Place) -> None:
+    work.work(choose_chain(place, "one", "long"), jobs=2, minutes=None, limit=10**6)
+    assert set(check_parts(place.results).facts["finished"]) == {"one", "two", "long"}
 
 
 def test_what_needs_a_failed_training_is_not_begun(place: Place, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,8 +12,8 @@ from pipeline import ROOT, TINY, Pipeline
 from ruamel.yaml import YAML
 from stand_in import StandIn
 
-from jobs.crew import DONE, FAILED, Crew
-from jobs.order import group, is_blocked
+from jobs.crew import Crew
+from jobs.order import BLOCKED, DONE, FAILED, group, is_blocked
 
 
 @pytest.fixture
@@ -55,6 +55,13 @@ def test_a_failure_is_named_and_the_others_go_on(
     assert "it broke" in workshop.log("bad").read_text()
     assert "bad: failed after 0 s\none: started\none: done after " in capsys.readouterr().out
     assert crew.seconds.keys() == {"bad", "one"}
+
+
+def test_each_begins_once_what_it_needs_is_done(workshop: StandIn) -> None:
+    graph = {"one": ["three"], "two": ["bad", "three"], "three": [], "bad": []}
+    states = Crew(workshop, 2).run(list(graph), graph, {})
+    assert states == {"one": DONE, "two": BLOCKED, "three": DONE, "bad": FAILED}
+    assert workshop.events.index("end three") < workshop.events.index("begin one passive")
 
 
 SCRIPT = """

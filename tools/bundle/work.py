@@ -1,4 +1,4 @@
-"""What is done on the other machine: train side by side, the rest one by one, pack the results.
+"""What is done on the other machine: train side by side, evaluate one by one, pack the results.
 
 DVC runs each stage by itself (`repro --single-item`), so nothing else is touched, and what is done already
 is skipped. Standard library only; DVC and the stages run in the Python that was prepared.
@@ -14,8 +14,8 @@ from typing import Any
 
 from bundle import STEPS
 from bundle.parts import Content, list_files, write_parts
-from jobs.crew import DONE, FAILED, Crew
-from jobs.order import BLOCKED, group, is_blocked
+from jobs.crew import Crew
+from jobs.order import DONE, FAILED, name_kind
 from lineup.errors import LineupError
 
 # What one training may take, declared, so that the number side by side is known beforehand.
@@ -63,7 +63,7 @@ class Place:
 def work(place: Place, *, jobs: int | None, minutes: float | None, limit: int) -> None:
     """Run every run of the bundle and pack the results in parts of at most `limit` bytes.
 
-    `jobs` trainings run side by side, before those that start from what they produce. After `minutes`
+    `jobs` trainings run side by side, each as soon as what it starts from is there. After `minutes`
     trainings are stopped at a checkpoint; what is finished is evaluated, and the rest travels home
     half-trained. Raises LineupError if a stage failed, after packing.
     """
@@ -86,17 +86,12 @@ def work(place: Place, *, jobs: int | None, minutes: float | None, limit: int) -
 
 def run_stages(place: Place, side_by_side: int, deadline: float | None) -> dict[str, str]:
     """Run the stages of the bundle, each after those that it needs, and return what became of them."""
-    train, evaluate = STEPS
-    graph, states = place.facts["graph"], dict[str, str]()
-    for kind, names in group(graph):
-        blocked = [name for name in names if is_blocked(graph[name], states)]
-        for name in blocked:
-            print(f"{name}: {BLOCKED}, for want of {', '.join(graph[name])}", flush=True)
-        states |= dict.fromkeys(blocked, BLOCKED)
-        # One by one, but for trainings: what evaluate measures of time should be of a quiet machine.
-        crew = Crew(place, side_by_side if kind == train else 1, None if kind == evaluate else deadline)
-        states |= crew.run([name for name in names if name not in blocked])
-    return states
+    graph, (_, evaluate) = place.facts["graph"], STEPS
+    timed = [name for name in graph if name_kind(name) == evaluate]
+    others = [name for name in graph if name not in timed]
+    states = Crew(place, side_by_side, deadline).run(others, graph)
+    # One by one, and after all else: what evaluate measures of time should be of a quiet machine.
+    return states | Crew(place, 1).run(timed, graph, states)
 
 
 def count_jobs(place: Place, runs: int) -> int:

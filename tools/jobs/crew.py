@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
+from jobs.order import BLOCKED, DONE, FAILED, STOPPED, Graph, is_blocked
 from lineup.console import uninterrupted
 
 POLL_SECONDS = 0.1
@@ -17,8 +18,6 @@ STOP_SECONDS = 120.0  # for a trainer to write its checkpoint
 BUSY_SECONDS = 10.0
 # DVC's words when a process of an earlier call still works on the same files.
 BUSY = "is busy, it is being blocked by"
-
-DONE, STOPPED, FAILED = "done", "stopped", "failed"
 
 
 class Workshop(Protocol):
@@ -62,12 +61,22 @@ class Crew:
         self._heads: dict[str, int] = {}  # where in its log a stage's output begins
         self._told = time.monotonic()
 
-    def run(self, stages: Sequence[str]) -> dict[str, str]:
-        """Run `stages` and return how each ended; those not begun at the deadline count as stopped."""
-        waiting, states = list(stages), dict.fromkeys(stages, STOPPED)
+    def run(
+        self, stages: Sequence[str], graph: Graph | None = None, earlier: Mapping[str, str] | None = None
+    ) -> dict[str, str]:
+        """Run `stages`, each as soon as those of them that it needs are done, and return how each ended.
+
+        graph: what each needs, nothing where it is not given; earlier: how those of it ended that were run
+        before. A stage that was not begun at the deadline counts as stopped.
+        """
+        needs, waiting, states = graph or {}, list(stages), dict(earlier or {})
         try:
             while (waiting or self._running) and not self._late():
-                while (stage := self._choose(waiting)) is not None:
+                waiting = [stage for stage in waiting if not self._give_up(stage, needs, states)]
+                pending = {stage for stage in stages if states.get(stage) != DONE}
+                ready = [stage for stage in waiting if pending.isdisjoint(needs.get(stage, ()))]
+                while (stage := self._choose(ready)) is not None:
+                    ready.remove(stage)
                     waiting.remove(stage)
                     self._start(stage)
                 time.sleep(POLL_SECONDS)
@@ -75,17 +84,26 @@ class Crew:
                 self._tell()
         finally:
             self._stop()
-        return states
+        return {stage: states.get(stage, STOPPED) for stage in stages}
+
+    def _give_up(self, stage: str, needs: Graph, states: dict[str, str]) -> bool:
+        """Whether a stage cannot be run any more; its state then says so, for those that need it."""
+        needed = needs.get(stage, ())
+        if not is_blocked(needed, states):
+            return False
+        print(f"{stage}: {BLOCKED}, for want of {', '.join(needed)}", flush=True)
+        states[stage] = BLOCKED
+        return True
 
     def _late(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline
 
-    def _choose(self, waiting: Sequence[str]) -> str | None:
-        """The first of `waiting` that there is room for."""
+    def _choose(self, ready: Sequence[str]) -> str | None:
+        """The first of `ready` that there is room for."""
         if not self._running or len(self._running) >= self._jobs or self._cores is None:
-            return waiting[0] if waiting and len(self._running) < self._jobs else None
+            return ready[0] if ready and len(self._running) < self._jobs else None
         free = self._cores - sum(self._threads.get(stage, 1) for stage in self._running)
-        return next((stage for stage in waiting if self._threads.get(stage, 1) <= free), None)
+        return next((stage for stage in ready if self._threads.get(stage, 1) <= free), None)
 
     def _environment(self) -> dict[str, str]:
         # A thread that waits for its next piece of work keeps its core busy, which others could use.

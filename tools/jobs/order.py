@@ -3,9 +3,8 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
-from jobs.crew import DONE
-
-UP_TO_DATE, BLOCKED = "up to date", "not run"
+# What became of a stage. BLOCKED: one that it needs was not run to its end.
+DONE, UP_TO_DATE, STOPPED, FAILED, BLOCKED = "done", "up to date", "stopped", "failed", "not run"
 
 Graph = Mapping[str, Collection[str]]  # stage: those that it needs
 
@@ -35,5 +34,5 @@ def name_kind(name: str) -> str:
 
 
 def is_blocked(needed: Iterable[str], states: Mapping[str, str]) -> bool:
-    """Whether a stage cannot be run because one that it needs was not."""
-    return any(states[name] not in (DONE, UP_TO_DATE) for name in needed)
+    """Whether a stage cannot be run because one that it needs ended otherwise than well."""
+    return any(states.get(name) in (STOPPED, FAILED, BLOCKED) for name in needed)

@@ -15,8 +15,8 @@ from pathlib import Path
 from joblib import cpu_count  # type: ignore[import-untyped]
 
 from ask_dvc import open_repo
-from jobs.crew import FAILED, Crew
-from jobs.order import BLOCKED, UP_TO_DATE, group, is_blocked, name_kind
+from jobs.crew import Crew
+from jobs.order import BLOCKED, FAILED, UP_TO_DATE, group, is_blocked, name_kind
 from lineup.config.params import load
 from lineup.config.schema import Params
 from lineup.console import stage
