@@ -59,7 +59,7 @@ def test_a_failure_is_named_and_the_others_go_on(
 
 def test_each_begins_once_what_it_needs_is_done(workshop: StandIn) -> None:
     graph = {"one": ["three"], "two": ["bad", "three"], "three": [], "bad": []}
-    states = Crew(workshop, 2).run(list(graph), graph, {})
+    states = Crew(workshop, 2).run(list(graph), graph)
     assert states == {"one": DONE, "two": BLOCKED, "three": DONE, "bad": FAILED}
     assert workshop.events.index("end three") < workshop.events.index("begin one passive")
 

@@ -72,7 +72,7 @@ class Crew:
         needs, waiting, states = graph or {}, list(stages), dict(earlier or {})
         try:
             while (waiting or self._running) and not self._late():
-                waiting = [stage for stage in waiting if not self._give_up(stage, needs, states)]
+                _give_up(waiting, needs, states)
                 pending = {stage for stage in stages if states.get(stage) != DONE}
                 ready = [stage for stage in waiting if pending.isdisjoint(needs.get(stage, ()))]
                 while (stage := self._choose(ready)) is not None:
@@ -85,15 +85,6 @@ class Crew:
         finally:
             self._stop()
         return {stage: states.get(stage, STOPPED) for stage in stages}
-
-    def _give_up(self, stage: str, needs: Graph, states: dict[str, str]) -> bool:
-        """Whether a stage cannot be run any more; its state then says so, for those that need it."""
-        needed = needs.get(stage, ())
-        if not is_blocked(needed, states):
-            return False
-        print(f"{stage}: {BLOCKED}, for want of {', '.join(needed)}", flush=True)
-        states[stage] = BLOCKED
-        return True
 
     def _late(self) -> bool:
         return self._deadline is not None and time.monotonic() >= self._deadline
@@ -171,6 +162,16 @@ class Crew:
             _signal_group(process, signal.SIGKILL)
             process.wait()
         self._running.clear()
+
+
+def _give_up(waiting: list[str], needs: Graph, states: dict[str, str]) -> None:
+    """Take out of `waiting` what cannot be run any more; its state then says so, for those that need it."""
+    for stage in list(waiting):
+        needed = needs.get(stage, ())
+        if is_blocked(needed, states):
+            print(f"{stage}: {BLOCKED}, for want of {', '.join(needed)}", flush=True)
+            waiting.remove(stage)
+            states[stage] = BLOCKED
 
 
 def _signal_group(process: subprocess.Popen[bytes], number: signal.Signals) -> None:
