@@ -9,12 +9,39 @@ DONE, UP_TO_DATE, STOPPED, FAILED, BLOCKED = "done", "up to date", "stopped", "f
 Graph = Mapping[str, Collection[str]]  # stage: those that it needs
 
 
-def group(graph: Graph) -> Iterator[tuple[str, list[str]]]:
-    """The stages in groups of one kind (`train` of `train@d3`), each after all that its stages need.
+def group(graph: Graph, together: str) -> list[list[str]]:
+    """The stages in groups of one kind (`evaluate` of `evaluate@d3`), each after all that its stages need.
 
-    A kind comes as a whole where it can. It cannot where its stages need each other through other kinds: a
-    run may start from weights that another run has produced.
+    The kind `together` comes in one group, with what stands between its stages: a run may start from weights
+    that another run has produced.
     """
+    middle = {name for name in graph if name_kind(name) == together}
+    later = add_followers(middle, graph)
+    chain = later & add_followers(middle, _turn(graph))
+    before, after = (
+        {name: needed for name, needed in graph.items() if name in names}
+        for names in (graph.keys() - later, later - chain)
+    )
+    groups = [*_group_by_kind(before), [name for name in graph if name in chain], *_group_by_kind(after)]
+    return [names for names in groups if names]
+
+
+def add_followers(stages: Collection[str], graph: Graph) -> set[str]:
+    """The `stages`, and all that need one of them, directly or through others."""
+    found: set[str] = set()
+    further = set(stages)
+    while further:
+        found |= further
+        further = {name for name, needed in graph.items() if not found.isdisjoint(needed)} - found
+    return found
+
+
+def _turn(graph: Graph) -> Graph:
+    """What needs each stage."""
+    return {name: [other for other, needed in graph.items() if name in needed] for name in graph}
+
+
+def _group_by_kind(graph: Graph) -> Iterator[list[str]]:
     left = dict(graph)
     while left:
         ready: dict[str, list[str]] = {}
@@ -22,10 +49,11 @@ def group(graph: Graph) -> Iterator[tuple[str, list[str]]]:
             if left.keys().isdisjoint(needed):
                 ready.setdefault(name_kind(name), []).append(name)
         numbers = Counter(map(name_kind, left))
-        whole = [kind for kind, names in ready.items() if len(names) == numbers[kind]]
-        kind = next(iter(whole or ready))
-        yield kind, ready[kind]
-        left = {name: needed for name, needed in left.items() if name not in ready[kind]}
+        # A kind as a whole where it can be.
+        whole = [names for kind, names in ready.items() if len(names) == numbers[kind]]
+        names = next(iter(whole or ready.values()))
+        yield names
+        left = {name: needed for name, needed in left.items() if name not in names}
 
 
 def name_kind(name: str) -> str:

@@ -1,9 +1,10 @@
 """Bring everything up to date with trainings side by side: `make repro JOBS=2`.
 
 In and out: what `dvc repro` takes and makes, with the same bits and the same dvc.lock. JOBS trainings at a
-time at most, as long as their threads (fixed by their recipes, since bits depend on them) fit the cores;
-everything else one by one, since evaluate measures times. A stage that fails is named in the end, with
-exit status 1; the others go on. Ctrl-C ends all, at a checkpoint; called again, it goes on from there.
+time at most, as long as their threads (fixed by their recipes, since bits depend on them) fit the cores,
+each as soon as what it starts from is there; everything else one by one, since evaluate measures times. A
+stage that fails is named in the end, with exit status 1; the others go on. Ctrl-C ends all, at a checkpoint;
+called again, it goes on from there.
 """
 
 import os
@@ -16,7 +17,7 @@ from joblib import cpu_count  # type: ignore[import-untyped]
 
 from ask_dvc import open_repo
 from jobs.crew import Crew
-from jobs.order import BLOCKED, FAILED, UP_TO_DATE, group, is_blocked, name_kind
+from jobs.order import FAILED, UP_TO_DATE, add_followers, group, is_blocked, name_kind
 from lineup.config.params import load
 from lineup.config.schema import Params
 from lineup.console import stage
@@ -52,17 +53,15 @@ def main(jobs: str) -> None:
     threads = list_threads(params)
     states: dict[str, str] = {}
     seconds: dict[str, float] = {}
-    for kind, names in group(graph):
-        stale = find_stale(names)
-        states |= dict.fromkeys(names, UP_TO_DATE)
-        states |= {name: BLOCKED for name in names if is_blocked(graph[name], states)}
+    for names in group(graph, SIDE_BY_SIDE):
+        blocked = {name for name in names if is_blocked(graph[name], states)}
+        # What a stale stage makes may be what it was, and what follows up to date: DVC finds that out.
+        stale = add_followers(find_stale(names) | blocked, graph)
         # The widest first: narrow ones beside each other would keep them waiting to the end.
-        wanted = sorted(
-            (name for name in names if name in stale and states[name] != BLOCKED),
-            key=lambda name: -threads.get(name, 1),
-        )
-        crew = Crew(desk, int(jobs) if kind == SIDE_BY_SIDE else 1, cores=cpu_count(), threads=threads)
-        states |= crew.run(wanted)
+        wanted = sorted(filter(stale.__contains__, names), key=lambda name: -threads.get(name, 1))
+        trains = any(name_kind(name) == SIDE_BY_SIDE for name in names)
+        crew = Crew(desk, int(jobs) if trains else 1, cores=cpu_count(), threads=threads)
+        states |= dict.fromkeys(names, UP_TO_DATE) | crew.run(wanted, graph, states)
         seconds |= crew.seconds
     for run in params.runs:
         print(describe(run, states, seconds, desk))
@@ -77,7 +76,7 @@ def read_graph() -> dict[str, set[str]]:
 
 
 def find_stale(names: Collection[str]) -> set[str]:
-    """Those of the stages that are not as dvc.lock says; what they need must be up to date by now."""
+    """Those of the stages that are not as dvc.lock says."""
     with open_repo() as repo:
         return set(repo.status(targets=list(names)))
 
