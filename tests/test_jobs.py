@@ -13,7 +13,7 @@ from ruamel.yaml import YAML
 from stand_in import StandIn
 
 from jobs.crew import Crew
-from jobs.order import BLOCKED, DONE, FAILED, add_followers, group, is_blocked
+from jobs.order import BLOCKED, DONE, FAILED, add_followers, find_blocking, group
 
 
 @pytest.fixture
@@ -57,11 +57,14 @@ def test_a_failure_is_named_and_the_others_go_on(
     assert crew.seconds.keys() == {"bad", "one"}
 
 
-def test_each_begins_once_what_it_needs_is_done(workshop: StandIn) -> None:
+def test_each_begins_once_what_it_needs_is_done(
+    workshop: StandIn, capsys: pytest.CaptureFixture[str]
+) -> None:
     graph = {"one": ["three"], "two": ["bad", "three"], "three": [], "bad": []}
     states = Crew(workshop, 2).run(list(graph), graph)
     assert states == {"one": DONE, "two": BLOCKED, "three": DONE, "bad": FAILED}
     assert workshop.events.index("end three") < workshop.events.index("begin one passive")
+    assert "\ntwo: not run, for want of bad\n" in capsys.readouterr().out
 
 
 SCRIPT = """
@@ -142,8 +145,8 @@ def test_what_follows_a_stage_is_found_through_others() -> None:
 
 
 def test_what_needs_a_stage_that_was_not_run_is_not_run_either() -> None:
-    assert is_blocked({"a", "b"}, {"a": DONE, "b": FAILED})
-    assert not is_blocked({"a"}, {"a": DONE, "b": FAILED})
+    assert find_blocking({"a", "b"}, {"a": DONE, "b": FAILED}) == ["b"]
+    assert find_blocking({"a"}, {"a": DONE, "b": FAILED}) == []
 
 
 # --- with DVC ---------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
-from jobs.order import BLOCKED, DONE, FAILED, STOPPED, Graph, is_blocked
+from jobs.order import BLOCKED, DONE, FAILED, STOPPED, Graph, find_blocking
 from lineup.console import uninterrupted
 
 POLL_SECONDS = 0.1
@@ -167,9 +167,9 @@ class Crew:
 def _give_up(waiting: list[str], needs: Graph, states: dict[str, str]) -> None:
     """Take out of `waiting` what cannot be run any more; its state then says so, for those that need it."""
     for stage in list(waiting):
-        needed = needs.get(stage, ())
-        if is_blocked(needed, states):
-            print(f"{stage}: {BLOCKED}, for want of {', '.join(needed)}", flush=True)
+        blocking = find_blocking(needs.get(stage, ()), states)
+        if blocking:
+            print(f"{stage}: {BLOCKED}, for want of {', '.join(blocking)}", flush=True)
             waiting.remove(stage)
             states[stage] = BLOCKED
 

@@ -61,6 +61,6 @@ def name_kind(name: str) -> str:
     return name.partition("@")[0]
 
 
-def is_blocked(needed: Iterable[str], states: Mapping[str, str]) -> bool:
-    """Whether a stage cannot be run because one that it needs ended otherwise than well."""
-    return any(states.get(name) in (STOPPED, FAILED, BLOCKED) for name in needed)
+def find_blocking(needed: Iterable[str], states: Mapping[str, str]) -> list[str]:
+    """Those of the stages `needed` that ended otherwise than well, so that what needs them cannot be run."""
+    return sorted(name for name in needed if states.get(name) in (STOPPED, FAILED, BLOCKED))

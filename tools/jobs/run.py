@@ -17,7 +17,7 @@ from joblib import cpu_count  # type: ignore[import-untyped]
 
 from ask_dvc import open_repo
 from jobs.crew import Crew
-from jobs.order import FAILED, UP_TO_DATE, add_followers, group, is_blocked, name_kind
+from jobs.order import FAILED, UP_TO_DATE, add_followers, find_blocking, group, name_kind
 from lineup.config.params import load
 from lineup.config.schema import Params
 from lineup.console import stage
@@ -54,7 +54,7 @@ def main(jobs: str) -> None:
     states: dict[str, str] = {}
     seconds: dict[str, float] = {}
     for names in group(graph, SIDE_BY_SIDE):
-        blocked = {name for name in names if is_blocked(graph[name], states)}
+        blocked = {name for name in names if find_blocking(graph[name], states)}
         # What a stale stage makes may be what it was, and what follows up to date: DVC finds that out.
         stale = add_followers(find_stale(names) | blocked, graph)
         # The widest first: narrow ones beside each other would keep them waiting to the end.
