@@ -13,7 +13,7 @@ from rich.console import Console
 
 from lineup.claims import read_claims
 from lineup.comparison import gains, reproductions, significance
-from lineup.comparison.curves import average_curves, format_curves
+from lineup.comparison.curves import average_curves, format_curves, name_panel
 from lineup.comparison.duplicates import read_shared, score_unique
 from lineup.comparison.entry import Entry
 from lineup.comparison.pictures.bars import draw_accuracy
@@ -60,9 +60,10 @@ def main() -> None:
     write_text(METRICS / "comparison.md", format_markdown(table, claimed, verdicts, gained))
     write_text(METRICS / "reproductions.csv", format_csv(claimed, reproductions.COLUMNS))
     write_text(METRICS / "significance.csv", format_csv(tested, significance.COLUMNS))
+    panels = {run: name_panel(entry, claims) for run, entry in runs.items()}
     for name, task in TASKS.items():
         curves = average_curves({run: results[run] for run in runs if runs[run].task == name}, task)
-        write_text(PLOTS / f"comparison/{name}_curves.csv", format_curves(curves, task))
+        write_text(PLOTS / f"comparison/{name}_curves.csv", format_curves(curves, task, panels))
     classifiers = [group.rows for group in groups if group.task.name == "classification"]
     save_figure(draw_accuracy(classifiers[0] if classifiers else []), PLOTS / "comparison/accuracy.png")
     save_figure(draw_cost(classifiers[0] if classifiers else []), PLOTS / "comparison/cost.png")

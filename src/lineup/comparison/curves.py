@@ -4,6 +4,8 @@ import csv
 import io
 from collections.abc import Iterable, Mapping
 
+from lineup.claims import Claim
+from lineup.comparison.entry import Entry
 from lineup.comparison.results import Result
 from lineup.comparison.task import Row, Task
 
@@ -29,12 +31,17 @@ def count_common_epochs(curves: Iterable[Mapping[str, str]]) -> int:
     return min(last.values())
 
 
-def format_curves(curves: list[Row], task: Task) -> str:
-    """CSV of `average_curves`, which `dvc plots` draws overlaid."""
+def name_panel(entry: Entry, claims: Mapping[str, list[Claim]]) -> str:
+    """Where a run's curves are drawn, for all in one are too many: at its report's, or at its dataset's."""
+    return f"report {claims[entry.row][0].report}" if entry.row else entry.dataset
+
+
+def format_curves(curves: list[Row], task: Task, panels: Mapping[str, str]) -> str:
+    """CSV of `average_curves`, which `dvc plots` draws: a panel each of `panels` ({run: panel}), overlaid."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, ("run", "split", "epoch", *task.curves), lineterminator="\n")
+    writer = csv.DictWriter(text, ("panel", "run", "split", "epoch", *task.curves), lineterminator="\n")
     writer.writeheader()
-    writer.writerows(curves)
+    writer.writerows({"panel": panels[row["run"]], **row} for row in curves)
     return text.getvalue()
 
 
