@@ -157,6 +157,20 @@ def repro(pipeline: Pipeline, jobs: str = "2") -> subprocess.CompletedProcess[st
     return pipeline.call("env", f"PYTHONPATH={path}", "python", "-m", "jobs.run", jobs)
 
 
+def lay_out(folder: Path, stages: str, runs: list[str]) -> Pipeline:
+    """A pipeline of `stages` with these of the tiny pipeline's runs, waiting ones included."""
+    pipeline = Pipeline(folder / "copy")
+    pipeline.lay_out(TINY)
+    yaml = YAML()
+    params = yaml.load(TINY)
+    declared = {**params["runs"], **params.pop("waiting")}
+    params["runs"] = {name: declared[name] for name in runs}
+    params["weights"] |= params.pop("waiting_weights")
+    yaml.dump({**params, "waiting": {}, "waiting_weights": {}}, pipeline.path("params.yaml"))
+    pipeline.path("dvc.yaml").write_text(stages)
+    return pipeline
+
+
 def read_lock(pipeline: Pipeline) -> dict[str, list[dict[str, str]]]:
     """The outs of every stage that are the same on every machine: no times."""
     stages = YAML(typ="safe").load(pipeline.path("dvc.lock"))["stages"]
@@ -207,14 +221,7 @@ stages:
 
 
 def test_a_failed_run_holds_up_only_what_needs_it(tmp_path: Path) -> None:
-    pipeline = Pipeline(tmp_path / "copy")
-    pipeline.lay_out(TINY)
-    yaml = YAML()
-    params = yaml.load(TINY)
-    for name in ("conv", "coder"):
-        del params["runs"][name]
-    yaml.dump(params, pipeline.path("params.yaml"))
-    pipeline.path("dvc.yaml").write_text(STAGES)
+    pipeline = lay_out(tmp_path, STAGES, ["dense", "long"])
     done = repro(pipeline)
     assert done.returncode == 1
     assert done.stderr == (
@@ -255,19 +262,11 @@ exit 1
 
 
 def test_a_run_waits_only_for_the_trainings_that_it_starts_from(tmp_path: Path) -> None:
-    pipeline = Pipeline(tmp_path / "copy")
-    pipeline.lay_out(TINY)
-    yaml = YAML()
-    params = yaml.load(TINY)
-    for name in ("conv", "coder"):
-        del params["runs"][name]
-    params["runs"]["tuned"] = params["waiting"].pop("tuned")
-    params["weights"]["handed"] = params["waiting_weights"].pop("handed")
-    yaml.dump(params, pipeline.path("params.yaml"))
-    pipeline.path("dvc.yaml").write_text(CHAIN)
+    runs = ["dense", "long", "tuned"]
+    pipeline = lay_out(tmp_path, CHAIN, runs)
     pipeline.path("train.sh").write_text(TRAIN)
     pipeline.path("words").mkdir()
-    for name in params["runs"]:
+    for name in runs:
         pipeline.path(f"words/{name}").write_text(name)
     done = repro(pipeline)
     assert done.returncode == 0, done.stderr
