@@ -95,7 +95,7 @@ review: $(READY)  ## what changed, and whether it is real: make review SINCE=mai
 board: $(READY)  ## watch the learning curves in TensorBoard: make board PORT=6006
 	@python tools/board.py --port "$(or $(PORT),6006)"
 
-readme: $(READY)  ## bring README's table of results up to date
+readme: $(READY)  ## bring the tables of results in README and docs/transfer.md up to date
 	@python tools/readme.py
 
 screens: $(READY)  ## draw what DVC's commands print, for README: make screens NAME=metrics
