@@ -33,6 +33,8 @@ from lineup.protocols import resolve_protocols
 
 METRICS, PLOTS = Path("metrics"), Path("plots")
 PROTOCOLS = Path("protocols.yaml")
+# What a run has in common with the one that it goes on from.
+SHARED = ("view", "task", "family", "model", "augment")
 
 
 def main() -> None:
@@ -83,23 +85,42 @@ def list_gone(params: Params) -> list[str]:
 
 
 def resolve_run(params: Params, run: Run) -> Entry:
-    """A run with the names in it replaced by what they stand for, each phase with all that holds in it."""
-    view = params.views[run.view]
-    model = params.models[run.family][run.model].model_dump()
+    """A run with the names in it replaced by what they stand for, each phase with all that holds in it.
+
+    One that goes on where another ended is told as one training: from what that one started from, and with
+    its phases first.
+    """
+    view, parts = params.views[run.view], list_parts(params, run)
+    start = {**params.waiting_weights, **params.weights}[parts[0].weights]
     recipe = params.recipes[run.recipe].model_dump()
-    phases = recipe.pop("phases")
+    phases = [phase for part in parts for phase in list_phases(params, part, whole=len(parts) > 1)]
     settings: dict[str, Any] = {
         "view": view.model_dump(),
-        "weights": {**params.waiting_weights, **params.weights}[run.weights].model_dump(),
-        "model": {"family": run.family, **model},
+        "weights": start.model_dump(),
+        "model": {"family": run.family, **params.models[run.family][run.model].model_dump()},
         "augment": params.augments[run.augment].model_dump(),
-        "recipe": {
-            **recipe,
-            "phases": [{"name": name, **recipe, **phase} for name, phase in phases.items()],
-        },
+        "recipe": {**recipe, "phases": phases},
         "tta": run.tta,
     }
-    return Entry(run.row, run.task, view.dataset, run.seeds, name_origin(params, run.weights), settings)
+    origin = name_origin(params, parts[0].weights) or name_origin(params, run.weights)
+    return Entry(run.row, run.task, view.dataset, run.seeds, origin, settings)
+
+
+def list_parts(params: Params, run: Run) -> list[Run]:
+    """The run last, and before it those that it goes on from: their weights, and only another recipe."""
+    weights = {**params.waiting_weights, **params.weights}[run.weights]
+    if isinstance(weights, RunWeights):
+        before = {**params.waiting, **params.runs}[weights.run]
+        if all(getattr(before, key) == getattr(run, key) for key in SHARED):
+            return [*list_parts(params, before), run]
+    return [run]
+
+
+def list_phases(params: Params, run: Run, *, whole: bool) -> list[dict[str, Any]]:
+    """The phases of a run's recipe; if `whole`, a recipe without any is one itself."""
+    recipe = params.recipes[run.recipe].model_dump()
+    phases = recipe.pop("phases") or ({run.recipe: {}} if whole else {})
+    return [{"name": name, **recipe, **phase} for name, phase in phases.items()]
 
 
 def name_origin(params: Params, weights: str) -> str:

@@ -80,20 +80,29 @@ def test_labels_name_what_a_run_starts_from() -> None:
 def test_marks_show_what_a_run_starts_from(draw: Callable[[Sequence[Row]], Figure]) -> None:
     rows = [point("tuned", 1, 0.7) | {"row": "A1", "origin": "cifar100"}, point("plain", 2, 0.8)]
     assert choose_markers(rows) == {"": "o", "cifar100": "D"}
-    (axes,) = draw(rows).axes
+    figure = draw(rows)
+    (axes,) = figure.axes
     notes = [child.get_text() for child in axes.get_children() if isinstance(child, Annotation)]
     assert notes == ["tuned (A1)", "plain"]
     assert [str(line.get_marker()) for line in axes.lines] == ["None", "D", "o", "D"]
-    legend = axes.get_legend()
-    assert legend is not None
+    [legend] = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["not beaten in both", "from cifar100"]
+
+
+@pytest.mark.parametrize("draw", [draw_cost, draw_size])
+def test_the_legend_covers_no_dot(draw: Callable[[Sequence[Row]], Figure]) -> None:
+    corners = [point(f"at {ms} {share}", ms, share) for ms in (1, 9) for share in (0.2, 0.9)]
+    figure = draw(corners)
+    FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
+    [legend], [axes] = figure.legends, figure.axes
+    assert not legend.get_window_extent().overlaps(axes.get_window_extent())
 
 
 def test_milliseconds_of_two_machines_are_told_apart() -> None:
     rows = [point("slow", 5, 0.9), point("fast", 1, 0.8), point("gpu", 1, 0.7) | {"machine": "Abacus GPU"}]
-    (axes,) = draw_cost(rows).axes
-    legend = axes.get_legend()
-    assert legend is not None
+    figure = draw_cost(rows)
+    (axes,) = figure.axes
+    [legend] = figure.legends
     told = [text.get_text() for text in legend.get_texts()]
     assert told == ["not beaten in both: Abacus", "not beaten in both: Abacus GPU"]
     lines = {str(line.get_label()): line for line in axes.lines}

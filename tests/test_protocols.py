@@ -10,7 +10,7 @@ from ruamel.yaml import YAML
 from lineup.claims import read_claims
 from lineup.comparison.reproductions import COLUMNS
 from lineup.config import schema
-from lineup.config.params import load
+from lineup.config.params import check, load
 from lineup.errors import LineupError
 from lineup.protocols import (
     MET,
@@ -237,3 +237,24 @@ def test_a_declared_row_has_a_run_at_its_protocol() -> None:
     meant = {MET, NOTHING_FIXED, source}
     meant |= {f"{source}; view.normalize {name}, the report has unit" for name in ("imagenet", "symmetric")}
     assert [found for found in verdicts.values() if not meant & set(found)] == []
+
+
+def test_a_run_that_goes_on_from_another_is_judged_as_one_training() -> None:
+    data = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    # Report A's head and what follows it, in two runs; a5_96 has both in one.
+    head, tune = ({**data["waiting"], **data["runs"]}[run] for run in ("a5_96_head", "a5_96_1"))
+    data["weights"]["handed"] = {"source": "run", "needs": "models/begun", "seed": 0}
+    data["runs"] |= {
+        "begun": head | {"weights": data["runs"]["a5_96"]["weights"]},
+        "ended": tune | {"weights": "handed"},
+        "turned": tune | {"weights": "handed", "augment": "turned"},
+    }
+    params = check(data, Path("params.yaml"))
+    resolve = runpy.run_path(str(ROOT / "stages/compare.py"))["resolve_run"]
+    ended, turned, whole = (resolve(params, params.runs[run]) for run in ("ended", "turned", "a5_96"))
+    protocol = read_protocols()["A5-1"]
+    assert find_departures(protocol, ended.settings) == find_departures(protocol, whole.settings)
+    assert [phase["epochs"] for phase in ended.settings["recipe"]["phases"]] == [15, 10]
+    # Other images make it another training, from another's weights.
+    assert [phase["epochs"] for phase in turned.settings["recipe"]["phases"]] == [10]
+    assert (ended.origin, turned.origin) == ("cifar100", "cifar10")

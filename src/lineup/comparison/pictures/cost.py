@@ -52,7 +52,7 @@ def _draw_against(
             if origin:
                 axes.plot([], [], marker=marker, ms=6, ls="", color=INK, label=f"from {origin}")
         axes.set_xscale("log")
-        axes.margins(0.14)
+        axes.margins(x=0.14, y=0.08)  # room for names
         axes.xaxis.set_major_formatter(ticks)
         # Names at 1, 2 and 5 of each decade fit side by side, however many decades there are.
         axes.xaxis.set_minor_locator(LogLocator(subs=(2, 5)))
@@ -61,7 +61,7 @@ def _draw_against(
         axes.set_ylabel("test accuracy")
         axes.grid(alpha=0.25)
         if rows:
-            axes.legend(loc="lower right", fontsize=9)
+            figure.legend(loc="outside upper center", ncols=2, fontsize=9)
         points = {name_briefly(row): (row[cost], row["test_accuracy"]) for row in rows}
         lines = [[(row[cost], row["test_accuracy"]) for row in front] for front in fronts]
         write_labels(figure, axes, points, lines)

@@ -34,9 +34,6 @@ def write_labels(
     dots = [axes.transData.transform(point) for point in names.values()]
     taken = [Bbox.from_bounds(x - 5, y - 5, 10, 10) for x, y in dots]
     taken += [box for line in lines for box in _outline_steps(axes, line)]
-    legend = axes.get_legend()
-    if legend:
-        taken.append(legend.get_window_extent())
     renderer = canvas.get_renderer()  # type: ignore[no-untyped-call]
     for name, point in names.items():
         taken.append(_write_label(axes, renderer, name, point, taken))
