@@ -25,7 +25,7 @@ from lineup.comparison.tasks import TASKS
 from lineup.comparison.texts import format_markdown, print_tables
 from lineup.comparison.verdict import tell
 from lineup.config.params import load, parse, read
-from lineup.config.schema import FileWeights, NoWeights, Params, Run, RunWeights, TimmWeights
+from lineup.config.schema import FileWeights, NoWeights, Params, Run, RunWeights, TimmWeights, Weights
 from lineup.console import stage
 from lineup.files import write_text
 from lineup.pictures import save_figure
@@ -91,12 +91,11 @@ def resolve_run(params: Params, run: Run) -> Entry:
     its phases first.
     """
     view, parts = params.views[run.view], list_parts(params, run)
-    start = {**params.waiting_weights, **params.weights}[parts[0].weights]
     recipe = params.recipes[run.recipe].model_dump()
     phases = [phase for part in parts for phase in list_phases(params, part, whole=len(parts) > 1)]
     settings: dict[str, Any] = {
         "view": view.model_dump(),
-        "weights": start.model_dump(),
+        "weights": find_weights(params, parts[0].weights).model_dump(),
         "model": {"family": run.family, **params.models[run.family][run.model].model_dump()},
         "augment": params.augments[run.augment].model_dump(),
         "recipe": {**recipe, "phases": phases},
@@ -108,7 +107,7 @@ def resolve_run(params: Params, run: Run) -> Entry:
 
 def list_parts(params: Params, run: Run) -> list[Run]:
     """The run last, and before it those that it goes on from: their weights, and only another recipe."""
-    weights = {**params.waiting_weights, **params.weights}[run.weights]
+    weights = find_weights(params, run.weights)
     if isinstance(weights, RunWeights):
         before = {**params.waiting, **params.runs}[weights.run]
         if all(getattr(before, key) == getattr(run, key) for key in SHARED):
@@ -123,9 +122,14 @@ def list_phases(params: Params, run: Run, *, whole: bool) -> list[dict[str, Any]
     return [{"name": name, **recipe, **phase} for name, phase in phases.items()]
 
 
+def find_weights(params: Params, name: str) -> Weights:
+    """The initial weights of that name, of runs that wait too."""
+    return {**params.waiting_weights, **params.weights}[name]
+
+
 def name_origin(params: Params, weights: str) -> str:
     """What training starts from: a run's dataset, timm's tag of the weights, a file's name, or nothing."""
-    entry = {**params.waiting_weights, **params.weights}[weights]
+    entry = find_weights(params, weights)
     match entry:
         case NoWeights():
             return ""
