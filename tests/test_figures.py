@@ -91,7 +91,11 @@ def test_marks_show_what_a_run_starts_from(draw: Callable[[Sequence[Row]], Figur
 
 @pytest.mark.parametrize("draw", [draw_cost, draw_size])
 def test_the_legend_covers_no_dot(draw: Callable[[Sequence[Row]], Figure]) -> None:
-    corners = [point(f"at {ms} {share}", ms, share) for ms in (1, 9) for share in (0.2, 0.9)]
+    corners = [
+        point(f"at {ms} {share}", ms, share) | {"origin": f"set {ms}", "machine": f"of {share}"}
+        for ms in (1, 9)
+        for share in (0.2, 0.9)
+    ]
     figure = draw(corners)
     FigureCanvasAgg(figure).draw()  # type: ignore[no-untyped-call]
     [legend], [axes] = figure.legends, figure.axes
