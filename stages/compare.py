@@ -2,7 +2,7 @@
 
 In: what train and evaluate left of every run in params.yaml, preprocess' samples of each view, the duplicates
 of each dataset, claims.csv and protocols.yaml.
-Out: metrics/comparison (csv, json, md), metrics/reproductions.csv and metrics/significance.csv,
+Out: metrics/comparison (csv, json, md), reproductions.csv, significance.csv and gains.csv in metrics,
 plots/comparison (accuracy.png, cost.png, and learning curves of each task) and plots/report.html.
 """
 
@@ -55,13 +55,15 @@ def main() -> None:
     verdicts = {(each.task, each.dataset): tell(each, shared[each.dataset], unique) for each in contests}
     claimed = reproductions.compare_claims(table, results, claims)
     groups, tested = group_measured(table), significance.list_pairs(contests)
-    gained = {(group.task.name, group.dataset): gains.list_gains(group, runs, tested) for group in groups}
+    gained = {(group.task.name, group.dataset): gains.list_gains(group, runs, results) for group in groups}
 
     write_text(METRICS / "comparison.csv", format_csv(table))
     write_text(METRICS / "comparison.json", format_json(table))
     write_text(METRICS / "comparison.md", format_markdown(table, claimed, verdicts, gained))
     write_text(METRICS / "reproductions.csv", format_csv(claimed, reproductions.COLUMNS))
     write_text(METRICS / "significance.csv", format_csv(tested, significance.COLUMNS))
+    listed = [row for rows in gained.values() for row in rows]
+    write_text(METRICS / "gains.csv", format_csv(listed, gains.COLUMNS))
     panels = {run: name_panel(entry, claims) for run, entry in runs.items()}
     for name, task in TASKS.items():
         curves = average_curves({run: results[run] for run in runs if runs[run].task == name}, task)

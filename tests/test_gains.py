@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from made_up import compare, make_results
+from made_up import compare, make_results, read_csv
 
-from lineup.comparison.gains import TITLE
+from lineup.comparison.gains import COLUMNS, TITLE
 
 HEAD = "| Run | From | Epochs | Seconds | Test | Twin | Epochs | Seconds | Test |"
 VIEW = {"dataset": "digits", "color": "gray", "size": 8, "validation": 0.2, "split_seed": 0}
@@ -42,6 +42,7 @@ def read_gains(folder: Path) -> list[list[str]]:
 
 def test_without_initial_weights_there_is_no_gain(compared: Path) -> None:
     assert read_gains(compared) == []
+    assert (compared / "metrics/gains.csv").read_text() == ",".join(COLUMNS) + "\n"
     assert TITLE not in (compared / "plots/report.html").read_text()
 
 
@@ -57,6 +58,24 @@ def test_a_gain_is_the_run_less_its_twin(comparable: Path, monkeypatch: pytest.M
     page = (comparable / "plots/report.html").read_text()
     assert TITLE in page
     assert '<td data-value="own">own</td>' in page
+
+
+def test_a_gain_is_corrected_for_the_gains_alone(comparable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    declare_transfer(comparable, {name: {"augment": "turned"} for name in ("b1", "d3_fp32", "resnet18_e1")})
+    compare(comparable, monkeypatch)
+    (gain,) = read_csv(comparable / "metrics/gains.csv")
+    pairs = read_csv(comparable / "metrics/significance.csv")
+    (pair,) = (each for each in pairs if {each["run"], each["other"]} == {"d3", "own"})
+    assert gain["p"] == gain["p_corrected"] == pair["p"]
+    assert float(pair["p"]) < float(pair["p_corrected"])
+    measured = {row["run"]: row["test_accuracy"] for row in read_csv(comparable / "metrics/comparison.csv")}
+    assert (gain["test"], gain["twin_test"]) == (measured["d3"], measured["own"])
+    # With a second run that has a twin there are two.
+    declare_transfer(comparable, {"d3_fp32": {"weights": "handed", "augment": "none"}})
+    compare(comparable, monkeypatch)
+    found = read_csv(comparable / "metrics/gains.csv")
+    assert {(each["run"], each["twin"]) for each in found} == {("d3", "own"), ("d3_fp32", "own")}
+    assert all(float(each["p"]) < float(each["p_corrected"]) for each in found)
 
 
 def test_a_loss_is_negative_whichever_stands_first(comparable: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,6 +231,22 @@ def test_p_is_corrected_for_the_number_of_pairs() -> None:
     assert not ordered[0].real
 
 
+def test_p_is_corrected_for_the_pairs_that_are_asked_about() -> None:
+    first, second = disagree(1000, 58, 36)
+    third = second.copy()
+    third[0, :40] = 1
+    third[0, 900:940] = 0
+    runs = {"a": first, "b": second, "c": third}
+    every = {(pair.first, pair.second): pair for pair in compare_pairs(runs)}
+    (pair,) = compare_pairs(runs, asked=[("b", "a")])
+    assert (pair.first, pair.second) == ("b", "a")
+    assert pair.difference == -every["a", "b"].difference
+    assert pair.corrected == pair.p == every["a", "b"].p < every["a", "b"].corrected
+    two = compare_pairs(runs, asked=[("a", "c"), ("a", "b")])
+    assert [(each.first, each.second) for each in two] == [("a", "c"), ("a", "b")]
+    assert all(each.p <= each.corrected <= every["a", each.second].corrected for each in two)
+
+
 def test_seeds_that_differ_much_prove_little() -> None:
     generator = np.random.default_rng(3)
     steady = np.concatenate([answer(generator, 0.70, 1, 2000) for _ in range(3)])

@@ -1,23 +1,31 @@
 """What initial weights gained: each run that starts from some, beside its twin from random weights."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lineup.comparison import significance
 from lineup.comparison.entry import Entry
-from lineup.comparison.figures import format_differences
+from lineup.comparison.figures import format_differences, format_figure
+from lineup.comparison.results import Result
 from lineup.comparison.table import Group
-from lineup.comparison.task import Column, Row, Task, digits, figure, text
+from lineup.comparison.task import Column, Row, Task, digits, text
 
 # The rows of `list_gains` by task and dataset.
 Gains = Mapping[tuple[str, str], Sequence[Row]]
 
+COLUMNS = (
+    *("task", "dataset", "run", "origin", "epochs", "seconds", "test"),
+    *("twin", "twin_epochs", "twin_seconds", "twin_test"),
+    *("difference", "low", "high", "p", "p_corrected", "better"),
+)
 TITLE = "Gain over random weights"
 HEADING = f"#### {TITLE}"
 NOTE = (
     "The twin of a run has the same images, augmentation and network, and starts from random weights; where "
     "there are several, it is the one with as many epochs, or else the one nearest in seconds. Recipes may "
     "differ. Seconds are of training a seed, without what the first weights took. The interval is of this "
-    "pair alone; p, and what is really better, are corrected for all pairs."
+    "pair alone; p, and what is really better, are corrected for all pairs of this table, which asks a "
+    "question of its own."
 )
 
 
@@ -27,9 +35,9 @@ def list_columns(task: Task) -> list[Column]:
     return [
         text("Run", "run"),
         text("From", "origin"),
-        *_describe_one(headline, ""),
+        *_show_one(headline, ""),
         text("Twin", "twin"),
-        *_describe_one(headline, "twin_"),
+        *_show_one(headline, "twin_"),
         Column("Difference", "difference", lambda row: format_differences(headline, row["difference"])),
         Column("95 %", "low", lambda row: format_differences(headline, row["low"], row["high"])),
         text("p corrected", "p_corrected"),
@@ -37,32 +45,43 @@ def list_columns(task: Task) -> list[Column]:
     ]
 
 
-def list_gains(group: Group, entries: Mapping[str, Entry], tested: Iterable[Row]) -> list[Row]:
+def list_gains(group: Group, entries: Mapping[str, Entry], results: Mapping[str, Result]) -> list[Row]:
     """One dict a run of `group` that starts from weights and has a twin, the best on validation first.
 
-    tested: every two runs, as `significance.list_pairs` describes them.
-
-    Each has the keys that `list_columns` names; a difference is the run's figure on test less its twin's.
+    Each has the keys COLUMNS; a difference is the run's figure on test less its twin's. All runs of the
+    group say how far seeds differ. p is corrected for these pairs alone: they are few, and which they are
+    does not depend on how well any run does.
     """
+    headline = group.task.headline
     rows = {row["run"]: row for row in group.rows}
-    pairs = {frozenset((pair["run"], pair["other"])): pair for pair in tested}
-    twins = {run: _find_twin(run, rows, entries) for run in rows if entries[run].origin}
+    found = {run: _find_twin(run, rows, entries) for run in rows if entries[run].origin}
+    twins = {run: twin for run, twin in found.items() if twin}
+    if not twins:
+        return []
+    outcomes = {run: results[run].outcomes.values for run in rows}
     return [
-        {**rows[run], **{f"twin_{key}": value for key, value in rows[twin].items()}, "twin": twin}
-        | _turn(pairs[frozenset((run, twin))], run)
-        for run, twin in twins.items()
-        if twin
+        {"task": group.task.name, "dataset": group.dataset, "origin": entries[pair.first].origin}
+        | _describe_one(headline, "", "run", rows[pair.first])
+        | _describe_one(headline, "twin_", "twin", rows[pair.second])
+        | significance.describe_difference(headline, pair)
+        for pair in significance.compare(headline, outcomes, list(twins.items()))
     ]
 
 
-def _describe_one(headline: str, prefix: str) -> tuple[Column, ...]:
-    """What is said of a run and of its twin alike."""
-    seconds = f"{prefix}seconds"
+def _show_one(headline: str, prefix: str) -> tuple[Column, ...]:
+    """The columns of a run and of its twin alike."""
+    seconds, test = f"{prefix}seconds", f"{prefix}test"
     return (
         digits("Epochs", f"{prefix}epochs"),
         Column("Seconds", seconds, lambda row: f"{row[seconds]:,.0f}"),
-        figure("Test", f"{prefix}test_{headline}"),
+        Column("Test", test, lambda row: format_figure(headline, row[test])),
     )
+
+
+def _describe_one(headline: str, prefix: str, name: str, row: Row) -> Row:
+    """What is said of a run and of its twin alike."""
+    cost = {f"{prefix}{key}": row[key] for key in ("epochs", "seconds")}
+    return {name: row["run"], **cost, f"{prefix}test": row[f"test_{headline}"]}
 
 
 def _find_twin(run: str, rows: Mapping[str, Row], entries: Mapping[str, Entry]) -> str | None:
@@ -85,12 +104,3 @@ def _match(entry: Entry) -> dict[str, Any]:
     kept = {key: entry.settings[key] for key in ("model", "augment", "tta")}
     view = {key: value for key, value in entry.settings["view"].items() if key != "normalize"}
     return {**kept, "view": view}
-
-
-def _turn(pair: Row, run: str) -> Row:
-    """A pair as seen from `run`, whichever of the two stands first."""
-    sides = {key: pair[key] for key in ("difference", "low", "high")}
-    if pair["run"] != run:
-        # Taken from 0, for the negative of no difference would be written as -0.00.
-        sides = {"difference": 0 - pair["difference"], "low": 0 - pair["high"], "high": 0 - pair["low"]}
-    return {**sides, "p_corrected": pair["p_corrected"], "better": pair["better"]}

@@ -8,7 +8,7 @@ from lineup.comparison.figures import is_share, is_smaller_better
 from lineup.comparison.results import Result
 from lineup.comparison.task import Row
 from lineup.comparison.tasks import TASKS
-from lineup.statistics.answers import compare_all
+from lineup.statistics.answers import Floats, compare_all
 from lineup.statistics.pairs import Pair, compare_pairs
 from lineup.statistics.ranking import find_worse, rank
 
@@ -71,18 +71,37 @@ def list_pairs(contests: Sequence[Contest]) -> list[Row]:
     return [_describe(pair, contest) for contest in contests for pair in contest.pairs]
 
 
+def compare(
+    headline: str, outcomes: Mapping[str, Floats], asked: Sequence[tuple[str, str]] | None = None
+) -> list[Pair]:
+    """`compare_pairs` of outcomes whose means are `headline`: none differ by more than they can."""
+    pairs = compare_pairs(outcomes, asked=asked)
+    return [_bound(pair) for pair in pairs] if is_share(headline) else pairs
+
+
+def describe_difference(headline: str, pair: Pair) -> Row:
+    """How far apart two runs are, and which is really better; empty where they cannot be told apart."""
+    worse = find_worse(pair, smaller_is_better=is_smaller_better(headline))
+    figures = {"difference": pair.difference, "low": pair.low, "high": pair.high}
+    return {
+        **{name: round(value, DIGITS) for name, value in figures.items()},
+        "p": _round_p(pair.p),
+        "p_corrected": _round_p(pair.corrected),
+        "better": {pair.first: pair.second, pair.second: pair.first}[worse] if pair.real else "",
+    }
+
+
 def _hold(task: str, dataset: str, names: Sequence[str], results: Mapping[str, Result]) -> Contest:
+    headline = TASKS[task].headline
     outcomes = {run: results[run].outcomes.values for run in names}
+    pairs = compare(headline, outcomes) if len(names) > 1 else []
     means = {run: float(values.mean()) for run, values in outcomes.items()}
-    pairs = compare_pairs(outcomes) if len(names) > 1 else []
-    if is_share(TASKS[task].headline):
-        pairs = [_bound(pair) for pair in pairs]
     on_validation = {run: TASKS[task].order(run, results[run].metrics)[0] for run in names}
     return Contest(
         task,
         dataset,
         pairs,
-        rank(means, pairs, smaller_is_better=is_smaller_better(TASKS[task].headline)),
+        rank(means, pairs, smaller_is_better=is_smaller_better(headline)),
         compare_all([run[0] for run in outcomes.values()]),
         {run: len(values) for run, values in outcomes.items()},
         outcomes[names[0]].shape[1],
@@ -97,21 +116,15 @@ def _bound(pair: Pair) -> Pair:
 
 
 def _describe(pair: Pair, contest: Contest) -> Row:
-    smaller = is_smaller_better(TASKS[contest.task].headline)
-    worse = find_worse(pair, smaller_is_better=smaller)
     row: Row = {
         **dict.fromkeys(COLUMNS),
         **{"task": contest.task, "dataset": contest.dataset, "run": pair.first, "other": pair.second},
         "seeds": contest.seeds[pair.first],
         "other_seeds": contest.seeds[pair.second],
         "images": contest.images,
-        "p": _round_p(pair.p),
-        "p_corrected": _round_p(pair.corrected),
-        "better": {pair.first: pair.second, pair.second: pair.first}[worse] if pair.real else "",
+        **describe_difference(TASKS[contest.task].headline, pair),
+        "smallest_difference": round(pair.smallest, DIGITS),
     }
-    figures = {"difference": pair.difference, "low": pair.low, "high": pair.high}
-    figures["smallest_difference"] = pair.smallest
-    row |= {name: round(value, DIGITS) for name, value in figures.items()}
     if pair.split:
         row |= {"only_run_right": pair.split.only_first, "only_other_right": pair.split.only_second}
         row["p_mcnemar"] = _round_p(pair.split.p)

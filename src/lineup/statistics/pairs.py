@@ -27,9 +27,9 @@ class Pair:
     """Two runs on the same images.
 
     difference: mean of the first less that of the second; low, high: its 95 % interval; p: how often chance
-    alone makes such a difference; corrected: how often chance alone makes such a p among all pairs; smallest:
-    the smallest difference that is found real in four of five cases, at the level that is left for a pair
-    that comes before all that are not real;
+    alone makes such a difference; corrected: how often chance alone makes such a p among all pairs that are
+    asked about; smallest: the smallest difference that is found real in four of five cases, at the level that
+    is left for a pair that comes before all that are not real;
     split: how the answers of the first seeds differ, None where outcomes are not right or wrong.
     """
 
@@ -49,10 +49,15 @@ class Pair:
         return self.corrected < ALPHA
 
 
-def compare_pairs(outcomes: Mapping[str, Floats], others: Sequence[Floats] = ()) -> list[Pair]:
+def compare_pairs(
+    outcomes: Mapping[str, Floats],
+    others: Sequence[Floats] = (),
+    asked: Sequence[tuple[str, str]] | None = None,
+) -> list[Pair]:
     """Compare every two of two or more runs {name: float64 [seeds, n]}, all on the same n images in order.
 
-    others: outcomes of runs that only say how far seeds differ.
+    others: outcomes of runs that only say how far seeds differ; asked: the pairs to compare, one or more, if
+    not every two.
 
     A difference of chance is normal. Its variance has a part of the images, from their bootstrap, and a part
     of the seeds of each run that has several, which is known but roughly (lineup.statistics.spread), so that
@@ -60,9 +65,10 @@ def compare_pairs(outcomes: Mapping[str, Floats], others: Sequence[Floats] = ())
     wrong. It is corrected for the number of pairs by what chance makes of all of them together
     (lineup.statistics.correction): the same images, and the same seeds of a run in each of its pairs.
     """
-    runs = list(outcomes.values())
+    runs, places = list(outcomes.values()), {name: place for place, name in enumerate(outcomes)}
+    names = list(combinations(outcomes, 2)) if asked is None else list(asked)
     resampled, known = resample(runs), Spreads([*runs, *others])
-    spreads, chosen = known.of_runs(), list(combinations(range(len(runs)), 2))
+    spreads, chosen = known.of_runs(), [(places[one], places[two]) for one, two in names]
     measured = [
         _Difference(runs[one], runs[two], resampled[:, one] - resampled[:, two], (spreads[one], spreads[two]))
         for one, two in chosen
@@ -77,8 +83,8 @@ def compare_pairs(outcomes: Mapping[str, Floats], others: Sequence[Floats] = ())
     )
     corrected = correct(np.array([each.p for each in measured]), chance)
     levels = find_levels(corrected, chance, ALPHA)
-    named = zip(combinations(outcomes, 2), measured, corrected, levels, strict=True)
-    return [each.describe(*names, corrected=float(p), level=float(level)) for names, each, p, level in named]
+    named = zip(names, measured, corrected, levels, strict=True)
+    return [each.describe(*pair, corrected=float(p), level=float(level)) for pair, each, p, level in named]
 
 
 def _stray(resampled: Floats, known: Spreads) -> Floats:
