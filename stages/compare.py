@@ -3,7 +3,7 @@
 In: what train and evaluate left of every run in params.yaml, preprocess' samples of each view, the duplicates
 of each dataset, claims.csv and protocols.yaml.
 Out: metrics/comparison (csv, json, md), reproductions.csv, significance.csv and gains.csv in metrics,
-plots/comparison (accuracy.png, cost.png, and learning curves of each task) and plots/report.html.
+plots/comparison (accuracy.png, cost.png, gains.png, learning curves of each task) and plots/report.html.
 """
 
 from pathlib import Path
@@ -18,6 +18,7 @@ from lineup.comparison.duplicates import read_shared, score_unique
 from lineup.comparison.entry import Entry
 from lineup.comparison.pictures.bars import draw_accuracy
 from lineup.comparison.pictures.cost import draw_cost
+from lineup.comparison.pictures.gains import draw_gains
 from lineup.comparison.report import format_report
 from lineup.comparison.results import read_pictures, read_results
 from lineup.comparison.table import build_table, format_csv, format_json, group_measured
@@ -68,9 +69,11 @@ def main() -> None:
     for name, task in TASKS.items():
         curves = average_curves({run: results[run] for run in runs if runs[run].task == name}, task)
         write_text(PLOTS / f"comparison/{name}_curves.csv", format_curves(curves, task, panels))
-    classifiers = [group.rows for group in groups if group.task.name == "classification"]
-    save_figure(draw_accuracy(classifiers[0] if classifiers else []), PLOTS / "comparison/accuracy.png")
-    save_figure(draw_cost(classifiers[0] if classifiers else []), PLOTS / "comparison/cost.png")
+    first = next((group for group in groups if group.task.name == "classification"), None)
+    save_figure(draw_accuracy(first.rows if first else []), PLOTS / "comparison/accuracy.png")
+    save_figure(draw_cost(first.rows if first else []), PLOTS / "comparison/cost.png")
+    of_first = gained["classification", first.dataset] if first else []
+    save_figure(draw_gains(of_first, "accuracy"), PLOTS / "comparison/gains.png")
     samples = {name: png for name, png in read_pictures(PLOTS / "samples").items() if name in params.views}
     page = format_report(table, claimed, results, samples, contests, verdicts, gained)
     write_text(PLOTS / "report.html", page)

@@ -9,6 +9,8 @@ import pytest
 from made_up import compare, make_results, read_csv
 
 from lineup.comparison.gains import COLUMNS, TITLE
+from lineup.comparison.pictures.gains import LABELS, draw_gains
+from lineup.pictures import save_figure
 
 HEAD = "| Run | From | Epochs | Seconds | Test | Twin | Epochs | Seconds | Test |"
 VIEW = {"dataset": "digits", "color": "gray", "size": 8, "validation": 0.2, "split_seed": 0}
@@ -58,6 +60,7 @@ def test_a_gain_is_the_run_less_its_twin(comparable: Path, monkeypatch: pytest.M
     page = (comparable / "plots/report.html").read_text()
     assert TITLE in page
     assert '<td data-value="own">own</td>' in page
+    assert "d3 - own" in page
 
 
 def test_a_gain_is_corrected_for_the_gains_alone(comparable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,3 +127,47 @@ def test_twins_share_all_but_weights_recipe_and_normalisation(
     path.write_text(json.dumps(data))
     compare(comparable, monkeypatch)
     assert [cells[5] for cells in read_gains(comparable)] == twins
+
+
+def gain(run: str, low: float, high: float, better: str) -> dict[str, Any]:
+    """A row for the picture."""
+    return {
+        "run": run,
+        "twin": "own",
+        "difference": (low + high) / 2,
+        "low": low,
+        "high": high,
+        "better": better,
+    }
+
+
+def read_picture(rows: list[dict[str, Any]], headline: str) -> tuple[list[str], list[str], list[str]]:
+    """The names in a picture of `rows` from above, their numbers, and what colours mean."""
+    figure = draw_gains(rows, headline)
+    axes, legends = figure.axes[0], figure.legends
+    places = [label.get_text() for label in axes.get_yticklabels()]
+    assert axes.yaxis_inverted()
+    told = [text.get_text() for legend in legends for text in legend.get_texts()]
+    return places, [text.get_text() for text in axes.texts], told
+
+
+ROWS = [gain("a", -0.02, 0.04, ""), gain("b", 0.1, 0.2, "b"), gain("c", -0.2, -0.1, "own")]
+
+
+def test_the_best_gain_stands_first_in_the_picture() -> None:
+    places, numbers, told = read_picture(ROWS, "accuracy")
+    assert places == ["b - own", "a - own", "c - own"]
+    assert numbers == ["+15.00", "+1.00", "-15.00"]
+    assert told == list(LABELS.values())
+
+
+def test_of_an_error_the_least_stands_first_in_the_picture() -> None:
+    places, numbers, told = read_picture(ROWS[:2], "mse")
+    assert places == ["a - own", "b - own"]
+    assert numbers == ["+0.010000", "+0.150000"]
+    assert told == ["really better", "cannot be told apart"]
+
+
+def test_without_gains_the_picture_is_empty(tmp_path: Path) -> None:
+    assert read_picture([], "accuracy") == ([], [], [])
+    save_figure(draw_gains([], "accuracy"), tmp_path / "gains.png")

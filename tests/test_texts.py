@@ -109,6 +109,6 @@ def test_a_second_comparison_gives_the_same_bytes(
         *comparable.glob("plots/comparison/*"),
         comparable / "plots/report.html",
     ]
-    assert len(made) == 6 + 4 + 1
+    assert len(made) == 6 + 5 + 1
     for path in made:
         assert path.read_bytes() == (compared / path.relative_to(comparable)).read_bytes()

@@ -17,6 +17,7 @@ from lineup.comparison.confusions import find_worst
 from lineup.comparison.curves import average_curves
 from lineup.comparison.figures import format_differences, name_metric
 from lineup.comparison.pictures.curves import draw_overlay, draw_run
+from lineup.comparison.pictures.gains import draw_gains
 from lineup.comparison.pictures.svg import format_svg
 from lineup.comparison.reproductions import select_headlines
 from lineup.comparison.results import Result
@@ -88,7 +89,7 @@ def format_report(
         _show_group(group, results)
         | {"contests": [each for each in contests if each.pairs and _is_of(each, group)]}
         | {"told": verdicts[group.task.name, group.dataset]}
-        | {"gained": gained[group.task.name, group.dataset], "gain_columns": gains.list_columns(group.task)}
+        | _show_gains(group, gained[group.task.name, group.dataset])
         for group in group_measured(table)
     ]
     return page.get_template("report.html").render(
@@ -155,6 +156,13 @@ def _show_group(group: Group, results: Mapping[str, Result]) -> dict[str, Any]:
         ],
         "details": [_show_run(run, result, task) for run, result in runs.items()],
     }
+
+
+def _show_gains(group: Group, gained: Sequence[Row]) -> dict[str, Any]:
+    """What the page says of what initial weights gained."""
+    headline, name = group.task.headline, f"{group.task.name}-{group.dataset}-gains"
+    picture = _draw(draw_gains(gained, headline), name) if gained else ""
+    return {"gained": gained, "gain_columns": gains.list_columns(group.task), "gain_picture": picture}
 
 
 def _show_run(run: str, result: Result, task: Task) -> dict[str, Any]:
