@@ -95,7 +95,8 @@ def resolve_run(params: Params, run: Run) -> Entry:
     One that goes on where another ended is told as one training: from what that one started from, and with
     its phases first.
     """
-    view, parts = params.views[run.view], list_parts(params, run)
+    view, earlier = params.views[run.view], list_earlier(params, run)
+    parts = [*(find_run(params, each) for each in earlier), run]
     recipe = params.recipes[run.recipe].model_dump()
     phases = [phase for part in parts for phase in list_phases(params, part, whole=len(parts) > 1)]
     settings: dict[str, Any] = {
@@ -107,17 +108,17 @@ def resolve_run(params: Params, run: Run) -> Entry:
         "tta": run.tta,
     }
     origin = name_origin(params, parts[0].weights) or name_origin(params, run.weights)
-    return Entry(run.row, run.task, view.dataset, run.seeds, origin, settings)
+    return Entry(run.row, run.task, view.dataset, run.seeds, origin, earlier, settings)
 
 
-def list_parts(params: Params, run: Run) -> list[Run]:
-    """The run last, and before it those that it goes on from: their weights, and only another recipe."""
+def list_earlier(params: Params, run: Run) -> list[str]:
+    """The runs that this one goes on from, the earliest first: their weights, and only another recipe."""
     weights = find_weights(params, run.weights)
     if isinstance(weights, RunWeights):
-        before = {**params.waiting, **params.runs}[weights.run]
+        before = find_run(params, weights.run)
         if all(getattr(before, key) == getattr(run, key) for key in SHARED):
-            return [*list_parts(params, before), run]
-    return [run]
+            return [*list_earlier(params, before), weights.run]
+    return []
 
 
 def list_phases(params: Params, run: Run, *, whole: bool) -> list[dict[str, Any]]:
@@ -125,6 +126,11 @@ def list_phases(params: Params, run: Run, *, whole: bool) -> list[dict[str, Any]
     recipe = params.recipes[run.recipe].model_dump()
     phases = recipe.pop("phases") or ({run.recipe: {}} if whole else {})
     return [{"name": name, **recipe, **phase} for name, phase in phases.items()]
+
+
+def find_run(params: Params, name: str) -> Run:
+    """The run of that name, which may wait."""
+    return {**params.waiting, **params.runs}[name]
 
 
 def find_weights(params: Params, name: str) -> Weights:
@@ -139,7 +145,7 @@ def name_origin(params: Params, weights: str) -> str:
         case NoWeights():
             return ""
         case RunWeights():
-            return params.views[{**params.waiting, **params.runs}[entry.run].view].dataset
+            return params.views[find_run(params, entry.run).view].dataset
         case TimmWeights():
             return entry.model.partition(".")[2] or entry.model
         case FileWeights():

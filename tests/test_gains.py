@@ -81,6 +81,24 @@ def test_a_gain_is_corrected_for_the_gains_alone(comparable: Path, monkeypatch: 
     assert all(float(each["p"]) < float(each["p_corrected"]) for each in found)
 
 
+def test_a_run_that_goes_on_from_another_costs_what_both_cost(
+    comparable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    declare_transfer(comparable, {name: {"augment": "turned"} for name in ("b1", "d3_fp32")})
+    path = comparable / "params.yaml"
+    data = json.loads(path.read_text())
+    data["weights"]["begun"] = {"source": "run", "needs": "models/d3", "seed": 0}
+    data["runs"]["resnet18_e1"]["weights"] = "begun"
+    path.write_text(json.dumps(data))
+    set_training(comparable, "d3", 12, 1234.5)
+    set_training(comparable, "resnet18_e1", 5, 100.0)
+    compare(comparable, monkeypatch)
+    costs = {
+        row["run"]: (row["epochs"], row["seconds"]) for row in read_csv(comparable / "metrics/gains.csv")
+    }
+    assert costs == {"d3": ("12", "1234.5"), "resnet18_e1": ("17", "1334.5")}
+
+
 def test_a_loss_is_negative_whichever_stands_first(comparable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_results(comparable, "resnet18_e1", [0], 0.99, 6.2)
     declare_transfer(comparable, {name: {"augment": "turned"} for name in ("b1", "d3_fp32", "own")})
@@ -94,15 +112,15 @@ def test_a_loss_is_negative_whichever_stands_first(comparable: Path, monkeypatch
 def test_the_twin_has_as_many_epochs_or_else_the_nearest_time(
     comparable: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    declare_transfer(comparable, {})
+    declare_transfer(comparable, {"b1": {"augment": "turned"}})
     set_training(comparable, "d3", 12, 100.0)
-    for place, run in enumerate(("b1", "d3_fp32", "resnet18_e1", "own")):
+    for place, run in enumerate(("d3_fp32", "resnet18_e1", "own")):
         set_training(comparable, run, 10, 300.0 - 50 * place)
     compare(comparable, monkeypatch)
     assert [cells[5] for cells in read_gains(comparable)] == ["own"]
-    set_training(comparable, "b1", 12, 9000.0)
+    set_training(comparable, "d3_fp32", 12, 9000.0)
     compare(comparable, monkeypatch)
-    assert [cells[5] for cells in read_gains(comparable)] == ["b1"]
+    assert [cells[5] for cells in read_gains(comparable)] == ["d3_fp32"]
 
 
 @pytest.mark.parametrize(

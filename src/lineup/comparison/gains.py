@@ -18,14 +18,15 @@ COLUMNS = (
     *("twin", "twin_epochs", "twin_seconds", "twin_test"),
     *("difference", "low", "high", "p", "p_corrected", "better"),
 )
+COST = ("epochs", "seconds")
 TITLE = "Gain over random weights"
 HEADING = f"#### {TITLE}"
 NOTE = (
     "The twin of a run has the same images, augmentation and network, and starts from random weights; where "
     "there are several, it is the one with as many epochs, or else the one nearest in seconds. Recipes may "
-    "differ. Seconds are of training a seed, without what the first weights took. The interval is of this "
-    "pair alone; p, and what is really better, are corrected for all pairs of this table, which asks a "
-    "question of its own."
+    "differ. Epochs and seconds are of training a seed, of one that goes on from another run both, without "
+    "what the first weights took. The interval is of this pair alone; p, and what is really better, are "
+    "corrected for all pairs of this table, which asks a question of its own."
 )
 
 
@@ -53,7 +54,7 @@ def list_gains(group: Group, entries: Mapping[str, Entry], results: Mapping[str,
     does not depend on how well any run does.
     """
     headline = group.task.headline
-    rows = {row["run"]: row for row in group.rows}
+    rows = _add_up({row["run"]: row for row in group.rows}, entries)
     found = {run: _find_twin(run, rows, entries) for run in rows if entries[run].origin}
     twins = {run: twin for run, twin in found.items() if twin}
     if not twins:
@@ -80,8 +81,17 @@ def _show_one(headline: str, prefix: str) -> tuple[Column, ...]:
 
 def _describe_one(headline: str, prefix: str, name: str, row: Row) -> Row:
     """What is said of a run and of its twin alike."""
-    cost = {f"{prefix}{key}": row[key] for key in ("epochs", "seconds")}
+    cost = {f"{prefix}{key}": row[key] for key in COST}
     return {name: row["run"], **cost, f"{prefix}test": row[f"test_{headline}"]}
+
+
+def _add_up(rows: Mapping[str, Row], entries: Mapping[str, Entry]) -> dict[str, Row]:
+    """The rows with what a run costs together with those that it goes on from."""
+    parts = {run: [rows[each] for each in (*entries[run].earlier, run)] for run in rows}
+    return {
+        run: {**row, **{key: sum(part[key] for part in parts[run]) for key in COST}}
+        for run, row in rows.items()
+    }
 
 
 def _find_twin(run: str, rows: Mapping[str, Row], entries: Mapping[str, Entry]) -> str | None:
