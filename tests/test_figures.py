@@ -64,6 +64,16 @@ def test_labels_of_crowded_runs_do_not_overlap(draw: Callable[[Sequence[Row]], F
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
+@pytest.mark.parametrize("draw", [draw_cost, draw_size])
+def test_labels_of_many_runs_do_not_overlap(draw: Callable[[Sequence[Row]], Figure]) -> None:
+    # Seventy runs, most of them of like cost and accuracy, as transfer has them.
+    crowd = [point(f"a5_96_{i} (A5)", 6 + 5 * (i * 0.618 % 1), 0.6 + 0.003 * i) for i in range(50)]
+    others = [point(f"b{i} (B)", 0.3 * 1.3**i, 0.6 + 0.015 * i) for i in range(20)]
+    boxes = label_boxes(draw([*crowd, *others]))
+    assert len(boxes) == 70
+    assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
+
+
 def test_gaps_stand_widest_first() -> None:
     rows = [point("narrow", 1, 0.8), point("wide", 1, 0.7) | {"train_accuracy": 0.9, "gap": 0.2}]
     (axes,) = draw_gap(rows).axes

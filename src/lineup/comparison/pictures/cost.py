@@ -17,6 +17,7 @@ from lineup.pictures import new_figure
 MARKERS = "oDs^v"
 # A colour for each machine; where there is one alone, FRONT is for what nothing beats.
 MACHINES = (BAR, CLAIM, "#8250df", FRONT, "#6e7781")
+ROWS_PER_INCH = 8  # so that names find room beside their dots
 
 
 def draw_cost(rows: Sequence[Row]) -> Figure:
@@ -42,7 +43,7 @@ def _draw_against(
     markers = choose_markers(rows)
     fronts = [find_front(group, cost) for group in groups.values()]
     with mpl.rc_context(STYLE):
-        figure = new_figure(8, 5)
+        figure = new_figure(8, max(5, len(rows) / ROWS_PER_INCH))
         axes = figure.subplots()
         alone = len(groups) == 1
         for (name, group), front, color in zip(groups.items(), fronts, cycle(MACHINES), strict=False):

@@ -16,7 +16,7 @@ Point = tuple[float, float]
 # Where a label may stand, as an offset in points from its dot: beside it first, then farther away.
 OFFSETS = [
     (x * reach, y * reach)
-    for reach in (7, 14, 24, 36, 50)
+    for reach in (7, 14, 24, 36, 50, 66, 84)
     for x, y in ((1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1))
 ]
 
