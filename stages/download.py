@@ -1,25 +1,23 @@
-"""Fetch a dataset, check every byte and bring its records into canonical order.
+"""Fetch a dataset, check every byte, bring it into canonical order: `python stages/download.py DATASET`.
 
-In: the dataset's entry in params.yaml, and the folder of images that it may name; LINEUP_MIRROR, if set, is
-asked before the official page.
-Out: data/raw/<dataset>.safetensors.
+In: resolved/download/DATASET.json, and the folder of images that it may name; LINEUP_MIRROR, if set, is asked
+before the official page.
+Out: data/raw/DATASET.safetensors.
 """
 
+from importlib import import_module
 from pathlib import Path
 
-from lineup.config.params import load, pick
+from lineup.components import name_source
 from lineup.console import stage
-from lineup.sources import folder
-from lineup.sources.registry import save
+from lineup.resolved import read_resolved
 
 
 def main(dataset: str) -> None:
     """Download the dataset of that name."""
-    entry, target = pick(load().datasets, dataset, "datasets"), Path(f"data/raw/{dataset}.safetensors")
-    if entry.source == "folder":
-        folder.save(Path(entry.needs), entry.size, target)
-    else:
-        save(entry.source, target)
+    settings = read_resolved(f"download/{dataset}", "download").settings
+    options = {key: value for key, value in settings.items() if key != "source"}
+    import_module(name_source(settings["source"])).save(Path(f"data/raw/{dataset}.safetensors"), **options)
 
 
 if __name__ == "__main__":

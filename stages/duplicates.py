@@ -1,22 +1,25 @@
 """Find test images that train has as well: `python stages/duplicates.py DATASET`.
 
-In: data/raw/DATASET.safetensors. Out: metrics/duplicates/DATASET.json, which compare alone reads.
+In: data/raw/DATASET.safetensors and resolved/duplicates/DATASET.json.
+Out: metrics/duplicates/DATASET.json, which compare alone reads.
 """
 
 import json
 from pathlib import Path
 
 from lineup.console import stage
-from lineup.data.records import read_records
-from lineup.data.view import identify
+from lineup.data.prepare import identify
+from lineup.data.raw import read_raw
 from lineup.duplicates import find_duplicates
 from lineup.evaluation.predictions import digest_ids
 from lineup.files import write_text
+from lineup.resolved import read_resolved
 
 
 def main(dataset: str) -> None:
     """Write the places of the test images of `dataset` that are in train too, or nearly."""
-    records = read_records(Path(f"data/raw/{dataset}.safetensors"))
+    read_resolved(f"duplicates/{dataset}", "duplicates")
+    records = read_raw(Path(f"data/raw/{dataset}.safetensors"))
     found = find_duplicates(records)
     facts = {
         "images": len(records.test_images),

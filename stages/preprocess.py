@@ -1,32 +1,31 @@
-"""Give a dataset the colour, size, split and normalisation of a view.
+"""Give a dataset the colour, size, split and normalisation of a view: `python stages/preprocess.py VIEW`.
 
-In: data/raw/<dataset>.safetensors and the view's entry in params.yaml.
-Out: data/views/<view>/learn.safetensors (train and validation) and test.safetensors, and
-plots/samples/<view>.png.
+In: data/raw/<dataset>.safetensors and resolved/preprocess/VIEW.json.
+Out: data/views/VIEW/learn.safetensors (train and validation) and test.safetensors, plots/samples/VIEW.png.
 """
 
 from pathlib import Path
 
-from lineup.config.params import load, pick
 from lineup.console import stage
-from lineup.data.pack import write_pack
-from lineup.data.pictures import draw_classes
-from lineup.data.records import read_records
-from lineup.data.view import pack_view
+from lineup.data.dataset import write_dataset
+from lineup.data.pictures import plot_classes
+from lineup.data.prepare import prepare
+from lineup.data.raw import read_raw
 from lineup.errors import LineupError
+from lineup.resolved import read_resolved
 
 
 def main(view: str) -> None:
     """Prepare the view of that name."""
-    entry = pick(load().views, view, "views")
-    records = read_records(Path(f"data/raw/{entry.dataset}.safetensors"))
+    settings = read_resolved(f"preprocess/{view}", "preprocess").settings
+    records = read_raw(Path(f"data/raw/{settings['dataset']}.safetensors"))
     try:
-        learn, test = pack_view(records, **entry.model_dump(exclude={"dataset"}))
+        learn, test = prepare(records, **{key: value for key, value in settings.items() if key != "dataset"})
     except LineupError as error:
-        raise LineupError(f"params.yaml: views.{view}", error.found, error.expected, error.fix) from error
-    write_pack(learn, Path(f"data/views/{view}/learn.safetensors"))
-    write_pack(test, Path(f"data/views/{view}/test.safetensors"))
-    draw_classes(learn, Path(f"plots/samples/{view}.png"))
+        raise LineupError(f"views.{view}", error.found, error.expected, error.fix) from error
+    write_dataset(learn, Path(f"data/views/{view}/learn.safetensors"))
+    write_dataset(test, Path(f"data/views/{view}/test.safetensors"))
+    plot_classes(learn, Path(f"plots/samples/{view}.png"))
 
 
 if __name__ == "__main__":

@@ -6,11 +6,14 @@ same stages on those parameters, with results and a cache of its own. Run again,
 
 import filecmp
 import shutil
+import sys
 from collections.abc import Iterator
 from configparser import ConfigParser
 from fnmatch import fnmatch
 from io import StringIO
 from pathlib import Path
+
+from ruamel.yaml import YAML
 
 from lineup.config.params import load
 from lineup.config.schema import Params
@@ -19,8 +22,7 @@ from lineup.errors import LineupError
 from lineup.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = (".dvcignore", "claims.csv", "dvc.yaml", "protocols.yaml")
-FOLDERS = (".dvc/plots", "src", "stages")
+FOLDERS = (".dvc/plots", "proofs", "src", "stages")
 OWN = ("folder", "file")  # sources that read what somebody has put there
 # What running leaves beside the code; the same names stand in .dvcignore.
 LEFTOVERS = (
@@ -45,8 +47,8 @@ def lay_out(folder: Path, params: Path) -> None:
     if not params.is_file():
         raise LineupError(str(params), "not there", "a file of parameters", "name one like params.yaml")
     _refresh(params, folder / "params.yaml")
-    for name in FILES:
-        _refresh(ROOT / name, folder / name)
+    _refresh(ROOT / ".dvcignore", folder / ".dvcignore")
+    _write_pipeline(folder / "dvc.yaml")
     for name in FOLDERS:
         _mirror(ROOT / name, folder / name)
     config = folder / ".dvc/config"
@@ -73,6 +75,19 @@ def _bring(path: Path, folder: Path, where: str) -> None:
     else:
         expected = "images or weights of yours"
         raise LineupError(where, f"{path}, which is not there", expected, "put it there, or correct it")
+
+
+def _write_pipeline(path: Path) -> None:
+    """Write the repository's dvc.yaml for one file of parameters: without the others that it names."""
+    yaml, text = YAML(), StringIO()
+    yaml.width = sys.maxsize
+    pipeline = yaml.load(ROOT / "dvc.yaml")
+    others = {Path(name).parts[0] for name in pipeline.pop("vars", [])}
+    resolve = pipeline["stages"]["resolve"]
+    resolve["deps"] = [dep for dep in resolve["deps"] if dep not in others]
+    yaml.dump(pipeline, text)
+    if not path.exists() or path.read_text(encoding="utf-8") != text.getvalue():
+        write_text(path, text.getvalue())
 
 
 def _configure() -> str:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
-from lineup.data.records import Records
-from lineup.data.view import identify
+from lineup.data.prepare import identify
+from lineup.data.raw import RawDataset
 
 # Images are compared as GRID x GRID means of their pixels. Smaller ones have too little in them: of different
 # handwritten digits of 8 x 8 pixels, many correlate as much as photographs of one scene do.
@@ -29,7 +29,7 @@ class Duplicates:
     near: Tensor | None
 
 
-def find_duplicates(records: Records) -> Duplicates:
+def find_duplicates(records: RawDataset) -> Duplicates:
     """Find what test shares with train.
 
     Near are images whose GRID x GRID means, mirrored or not, correlate by ALIKE or more over all pixels and

@@ -1,5 +1,6 @@
-"""Files that appear whole or not at all."""
+"""Files that appear whole or not at all, and what they hold as a hash."""
 
+import hashlib
 import os
 import tempfile
 from collections.abc import Callable
@@ -56,6 +57,17 @@ def write_bytes(path: Path, content: bytes) -> None:
 def write_text(path: Path, text: str) -> None:
     """Write `text` to `path` as UTF-8, whole or not at all."""
     write_bytes(path, text.encode())
+
+
+def hash_file(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal. Raises LineupError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise LineupError(
+            str(path), f"not readable ({error.strerror})", "a file", "run `dvc repro`"
+        ) from error
 
 
 def _flush(path: Path) -> None:

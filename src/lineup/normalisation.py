@@ -6,8 +6,8 @@ Training compares the two again once both are there: only then are the statistic
 
 import torch
 
-from lineup.data.records import Records
-from lineup.data.view import Color, Normalization, Statistics, pack_view
+from lineup.data.prepare import Color, Normalization, Statistics, prepare
+from lineup.data.raw import RawDataset
 from lineup.errors import LineupError
 
 TOLERANCE = 1e-3  # of the deviation: what rounding may make of mean and std
@@ -37,8 +37,8 @@ def _find_statistics(color: Color, normalize: Normalization) -> Statistics:
     """What the view subtracts and divides by, one a channel; made-up images tell, unless it measures them."""
     shades, labels = torch.tensor([0, 255], dtype=torch.uint8), torch.zeros(2, dtype=torch.int64)
     images = shades.reshape(2, 1, 1, 1).expand(2, SIZE, SIZE, 3)
-    learn, _ = pack_view(
-        Records(images, labels, images, labels, ("any",)),
+    learn, _ = prepare(
+        RawDataset(images, labels, images, labels, ("any",)),
         color=color, size=SIZE, validation=0.5, split_seed=0, normalize=normalize,
     )  # fmt: skip
     return learn.mean, learn.std

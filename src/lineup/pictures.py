@@ -25,7 +25,7 @@ def save_figure(figure: Figure, path: Path) -> None:
     write_atomic(path, lambda temporary: figure.savefig(temporary, format="png", metadata={"Software": None}))
 
 
-def draw_image(axes: Axes, image: Tensor) -> None:
+def plot_image(axes: Axes, image: Tensor) -> None:
     """Show one image, uint8 or float [h, w, c] on the scale 0 to 255; one channel is gray."""
     gray = image.shape[2] == 1
     pixels = image.round().to(torch.uint8).numpy() if image.is_floating_point() else image.numpy()

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from lineup.errors import LineupError
-from lineup.models import PixelModel, rebuild
+from lineup.models import PixelModel, build_model
 
 IMAGES = 2
 CLASSES = 10  # any number will do
@@ -48,9 +48,8 @@ def _build_and_apply(
 
 
 def _build(family: str, spec: Mapping[str, Any], channels: int, size: int) -> PixelModel:
-    facts = {"classes": ["any"] * CLASSES, "channels": channels, "size": size}
     plain = {"mean": (0.0,) * channels, "std": (1.0,) * channels}
-    return rebuild({"family": family, "spec": spec, **facts, **plain})
+    return build_model(family, spec, outputs=CLASSES, channels=channels, size=size, **plain)
 
 
 @torch.inference_mode()

@@ -53,11 +53,11 @@ def belongs(experiment: str, sweep: str) -> bool:
     return bool(re.fullmatch(rf"{sweep}-\d+(-\d+)?", experiment))
 
 
-def find_results(name: str, sweep: Sweep, code: tuple[str, ...], table: Path) -> dict[str, Result]:
+def find_results(name: str, sweep: Sweep, table: Path) -> dict[str, Result]:
     """The results that there are, by identity: from the committed table, and from experiments before it."""
     found = _read_table(sweep, table)
     for experiment, revision in list_experiments().items():
-        identity = identify_revision(revision, sweep.run, code) if belongs(experiment, name) else None
+        identity = identify_revision(revision, sweep.run) if belongs(experiment, name) else None
         if identity:
             found[identity] = _read_result(sweep, experiment, revision)
     return found
@@ -128,7 +128,7 @@ def _list_machines(rows: Sequence[Row]) -> str:
 
 
 def _seeds(sweep: Sweep, point: Point) -> str:
-    return " ".join(map(str, point.params["runs"][sweep.run]["seeds"]))
+    return " ".join(map(str, point.params.runs[sweep.run].seeds))
 
 
 def _read_result(sweep: Sweep, experiment: str, revision: str) -> Result:

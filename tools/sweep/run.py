@@ -10,21 +10,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import count
 from pathlib import Path
-from typing import Any
 
 from joblib import cpu_count  # type: ignore[import-untyped]
 
-from ask_git import ask_git
 from lineup.comparison.table import NOT_RUN
-from lineup.config.params import check, parse, read
+from lineup.config.files import Files, read_files
+from lineup.config.params import check
 from lineup.console import stage
 from lineup.errors import LineupError
 from lineup.files import write_text
 from lineup.pictures import save_figure
 from sweep import queue
-from sweep.identity import identify, identify_revision, list_code, refuse_uncommitted
+from sweep.identity import identify, identify_revision, refuse_uncommitted
 from sweep.picture import draw
-from sweep.plan import PARAMS, Point, check_search, describe_training, make_points, place
+from sweep.plan import Point, check_search, make_points, place
 from sweep.results import (
     FINISHED,
     Result,
@@ -50,30 +49,30 @@ def main(name: str = "", jobs: str = "1") -> None:
     """Run what the sweep `name` lacks with `jobs` experiments at a time; without a name list all sweeps."""
     if not (jobs.isascii() and jobs.isdigit() and int(jobs)):
         raise LineupError("JOBS", repr(jobs), "a whole number of at least 1", "give one")
-    params = parse(read(PARAMS), PARAMS)
-    check(params, PARAMS)
+    files = read_files(Path("params.yaml"))
+    check(files)
     if not name:
-        list_sweeps(params)
+        list_sweeps(files)
         return
     sweep = pick_sweep(load_sweeps(), name)
     with queue.hold():
         if isinstance(sweep, Search):
-            run_search(name, sweep, params, int(jobs))
+            run_search(name, sweep, files, int(jobs))
         else:
-            report(name, sweep, Running(name, sweep, make_points(name, sweep, params)).finish(int(jobs)))
+            report(name, sweep, Running(name, sweep, make_points(name, sweep, files)).finish(int(jobs)))
 
 
-def run_search(name: str, search: Search, params: Mapping[str, Any], jobs: int) -> None:
+def run_search(name: str, search: Search, files: Files, jobs: int) -> None:
     """Try points round by round until the search has all, or one of a round has failed, and report.
 
     Rounds that have their results write nothing: the table holds those of later rounds too.
     """
-    check_search(name, search, params)
+    check_search(name, search, files)
     tried: list[Values] = []
     told: list[tuple[Values, float]] = []
     while chosen := propose(search, told):
         tried += chosen
-        points = place(f"{SWEEPS}: searches.{name}", "space", search.run, tried, params)
+        points = place(f"{SWEEPS}: searches.{name}", "space", search.run, tried, files)
         sweep = search.list_tried(tried)
         rows = Running(name, sweep, points).finish(jobs)
         if not all(row.result for row in rows):
@@ -87,15 +86,11 @@ def _recall(run: str, points: Sequence[Point], rows: Sequence[Row]) -> list[tupl
 
     They may have other values: of a recipe that the run does not take at that point, say.
     """
-    known = [(describe_training(row.point.params, run), row.result.validation) for row in rows if row.result]
-    trainings = [describe_training(point.params, run) for point in points]
-    return [
-        (dict(point.values), next(figure for other, figure in known if other == training))
-        for point, training in zip(points, trainings, strict=True)
-    ]
+    known = {row.identity: row.result.validation for row in rows if row.result}
+    return [(dict(point.values), known[identify(point.files, run)]) for point in points]
 
 
-def list_sweeps(params: Mapping[str, Any]) -> None:
+def list_sweeps(files: Files) -> None:
     """Print every sweep: its points, and whether it waits; those that do not are checked.
 
     One whose run params.yaml lacks is listed as such: the others can be run nevertheless.
@@ -103,13 +98,13 @@ def list_sweeps(params: Mapping[str, Any]) -> None:
     sweeps = load_sweeps()
     listed: dict[str, Sweep | Search] = {**sweeps.sweeps, **sweeps.searches}
     for name, sweep in listed.items():
-        there = sweep.run in params["runs"] or sweep.run in params["waiting"]
-        said = describe(name, sweep, params) if there else f"cannot run: no run {sweep.run}"
+        there = sweep.run in files.data["runs"]
+        said = describe(name, sweep, files) if there else f"cannot run: no run {sweep.run}"
         print(f"{name:10} {said}")
     for name, sweep in sweeps.waiting.items():
         try:
             # Nothing more of it is checked: that its figure is wrong does not say that its run is not there.
-            place(f"{SWEEPS}: waiting.{name}", "grid", sweep.run, sweep.list_combinations(), params)
+            place(f"{SWEEPS}: waiting.{name}", "grid", sweep.run, sweep.list_combinations(), files)
         except LineupError:
             hint = f"run {sweep.run}, or what it starts from, is not there yet"
         else:
@@ -117,13 +112,13 @@ def list_sweeps(params: Mapping[str, Any]) -> None:
         print(f"{name:10} waits: {hint}")
 
 
-def describe(name: str, sweep: Sweep | Search, params: Mapping[str, Any]) -> str:
-    """How many points a sweep has and what it varies. Raises LineupError if it does not fit `params`."""
+def describe(name: str, sweep: Sweep | Search, files: Files) -> str:
+    """How many points a sweep has and what it varies. Raises LineupError if it does not fit `files`."""
     if isinstance(sweep, Search):
-        check_search(name, sweep, params)
+        check_search(name, sweep, files)
         points, how, labels = sweep.points, ", chosen one after another", shorten(sweep.space)
     else:
-        points, how, labels = len(make_points(name, sweep, params)), "", shorten(sweep.grid)
+        points, how, labels = len(make_points(name, sweep, files)), "", shorten(sweep.grid)
     return f"{points:3} points of run {sweep.run}{how}: {', '.join(labels[key] for key in sweep.varied)}"
 
 
@@ -133,14 +128,7 @@ class Running:
     def __init__(self, name: str, sweep: Sweep, points: Sequence[Point]) -> None:
         refuse_uncommitted()
         self._name, self._sweep = name, sweep
-        self._code = list_code(sweep.run, points)
-        self._points: dict[str, Point] = {}
-        # The commit itself: HEAD may move on while this waits.
-        commit = ask_git("rev-parse", "HEAD").strip()
-        for point in points:
-            identity = identify(point.params, sweep.run, commit, self._code)
-            assert identity
-            self._points[identity] = point
+        self._points = {identify(point.files, sweep.run): point for point in points}
         self._shown: dict[str, str] = {}
 
     def finish(self, jobs: int) -> list[Row]:
@@ -169,17 +157,15 @@ class Running:
         return fitting
 
     def _count_threads(self, point: Point) -> int:
-        recipe = point.params["runs"][self._sweep.run]["recipe"]
-        threads: int = point.params["recipes"][recipe]["threads"]
-        return threads
+        return point.params.recipes[point.params.runs[self._sweep.run].recipe].threads
 
     def _results(self) -> dict[str, Result]:
-        return find_results(self._name, self._sweep, self._code, METRICS / f"{self._name}.csv")
+        return find_results(self._name, self._sweep, METRICS / f"{self._name}.csv")
 
     def _tasks(self) -> dict[str, queue.Task]:
         """This sweep's tasks in the queue by identity, the newest of each."""
         tasks = [task for task in queue.list_tasks() if belongs(task.name, self._name)]
-        named = {identify_revision(task.revision, self._sweep.run, self._code): task for task in tasks}
+        named = {identify_revision(task.revision, self._sweep.run): task for task in tasks}
         return {identity: task for identity, task in named.items() if identity in self._points}
 
     def _rows(self) -> list[Row]:

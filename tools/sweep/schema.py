@@ -16,10 +16,10 @@ from pydantic import (
     model_validator,
 )
 
-from lineup.config.params import parse, read
 from lineup.config.problems import refuse
 from lineup.config.schema import Entry, Name
 from lineup.config.values import explain
+from lineup.config.yaml import parse, read
 from lineup.errors import LineupError, nearest
 
 SWEEPS = Path("sweeps.yaml")
@@ -152,7 +152,7 @@ def load_sweeps(path: Path = SWEEPS) -> Sweeps:
     try:
         sweeps = Sweeps.model_validate(data)
     except ValidationError as error:
-        refuse(explain(error, Sweeps, data, path))
+        refuse(explain(error, Sweeps, data, lambda key: f"{path}: {key}" if key else str(path)))
     refuse(_find_doubles(sweeps, path))
     return sweeps
 

@@ -2,9 +2,9 @@
 
 from functools import partial
 
-from lineup.comparison.figures import format_digits
-from lineup.comparison.pictures.bars import draw_accuracy, draw_gap
-from lineup.comparison.pictures.cost import draw_cost, draw_size, find_front
+from lineup.comparison.metrics import format_digits
+from lineup.comparison.pictures.bars import plot_accuracy, plot_gap
+from lineup.comparison.pictures.cost import find_front, plot_cost, plot_size
 from lineup.comparison.task import (
     COST,
     FULL_COST,
@@ -86,7 +86,7 @@ TASK = Task(
         figure("at that temperature", "test_ece_scaled"),
     ),
     score=format_accuracy,
-    draw=(draw_accuracy, draw_cost, draw_size, draw_gap),
+    draw=(plot_accuracy, plot_cost, plot_size, plot_gap),
     front=partial(find_front, cost="macs"),
     note="Val. and Test are accuracies, Test with its 95 % interval; F1 is the macro mean on test.",
     matrix="Confusion on test",

@@ -2,12 +2,12 @@
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
-from lineup.claims import Claim
-from lineup.comparison.entry import Entry
 from lineup.comparison.results import Result
 from lineup.comparison.task import Row, Task
+from lineup.reports.claims import Claim
+from lineup.settings.comparison import Entry
 
 
 def average_curves(results: Mapping[str, Result], task: Task) -> list[Row]:
@@ -31,7 +31,7 @@ def count_common_epochs(curves: Iterable[Mapping[str, str]]) -> int:
     return min(last.values())
 
 
-def name_panel(entry: Entry, claims: Mapping[str, list[Claim]]) -> str:
+def name_panel(entry: Entry, claims: Mapping[str, Sequence[Claim]]) -> str:
     """Where a run's curves are drawn, for all in one are too many: at its report's, or at its dataset's."""
     return f"report {claims[entry.row][0].report}" if entry.row else entry.dataset
 

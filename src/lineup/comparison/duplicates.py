@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lineup.comparison.entry import Entry
 from lineup.comparison.results import Result
 from lineup.errors import LineupError
+from lineup.settings.comparison import Entry
 
 FILE = "metrics/duplicates/{}.json"
 DIGITS = 8

@@ -4,11 +4,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lineup.comparison import significance
-from lineup.comparison.entry import Entry
-from lineup.comparison.figures import format_differences, format_figure
+from lineup.comparison.metrics import format_differences, format_metric
 from lineup.comparison.results import Result
 from lineup.comparison.table import Group
 from lineup.comparison.task import Column, Row, Task, digits, text
+from lineup.settings.comparison import Entry
 
 # The rows of `list_gains` by task and dataset.
 Gains = Mapping[tuple[str, str], Sequence[Row]]
@@ -75,7 +75,7 @@ def _show_one(headline: str, prefix: str) -> tuple[Column, ...]:
     return (
         digits("Epochs", f"{prefix}epochs"),
         Column("Seconds", seconds, lambda row: f"{row[seconds]:,.0f}"),
-        Column("Test", test, lambda row: format_figure(headline, row[test])),
+        Column("Test", test, lambda row: format_metric(headline, row[test])),
     )
 
 

@@ -1,6 +1,6 @@
 """Reconstruction as the comparison shows it: compared by mean squared error, pixels from 0 to 1."""
 
-from lineup.comparison.pictures.bars import draw_error
+from lineup.comparison.pictures.bars import plot_error
 from lineup.comparison.task import (
     COST,
     FULL_COST,
@@ -64,7 +64,7 @@ TASK = Task(
         figure("probe test", "probe_test_accuracy"),
     ),
     score=figure("Test MSE", "test_mse").text,
-    draw=(draw_error,),
+    draw=(plot_error,),
     front=None,
     note="MSE is of pixels from 0 to 1; PSNR (dB), SSIM and Probe, the accuracy of a linear classifier on "
     "the frozen latents, are of test.",

@@ -15,12 +15,12 @@ from PIL import Image
 from lineup.comparison import gains
 from lineup.comparison.confusions import find_worst
 from lineup.comparison.curves import average_curves
-from lineup.comparison.figures import format_differences, name_metric
-from lineup.comparison.pictures.curves import draw_overlay, draw_run
-from lineup.comparison.pictures.gains import draw_gains
+from lineup.comparison.metrics import format_differences, name_metric
+from lineup.comparison.pictures.curves import plot_overlay, plot_run
+from lineup.comparison.pictures.gains import plot_gains
 from lineup.comparison.pictures.svg import format_svg
 from lineup.comparison.reproductions import select_headlines
-from lineup.comparison.results import Result
+from lineup.comparison.results import Pictures, Result
 from lineup.comparison.significance import Contest, list_pairs
 from lineup.comparison.table import MEASURED, Group, group_measured
 from lineup.comparison.task import Row, Task, choose_columns
@@ -57,15 +57,15 @@ def format_report(
     table: Sequence[Row],
     reproductions: Sequence[Row],
     results: Mapping[str, Result],
-    samples: Mapping[str, bytes],
+    pictures: Pictures,
     contests: Sequence[Contest],
     verdicts: Verdicts,
     gained: gains.Gains,
 ) -> str:
     """The page, from `build_table`, `compare_claims` and what they came from.
 
-    samples: PNGs by view; contests and verdicts: what is really different, as figures and in words;
-    gained: what initial weights gained.
+    pictures: left out where there are none; contests and verdicts: what is really different, as figures and
+    in words; gained: what initial weights gained.
     """
     measured = [row for row in table if row["status"] == MEASURED]
     common, differing = compare_environments({row["run"]: results[row["run"]] for row in measured})
@@ -77,7 +77,10 @@ def format_report(
         lstrip_blocks=True,
     )
     page.filters |= {"claimed": format_claimed, "ours": format_ours, "metric": name_metric, "name": name_run}
-    shown = [*samples.values(), *(png for row in measured for png in results[row["run"]].pictures.values())]
+    shown = [
+        *pictures.samples.values(),
+        *(png for of_run in pictures.runs.values() for png in of_run.values()),
+    ]
     page.filters |= {
         "embed": pack_pictures(shown).__getitem__,
         "p": format_p,
@@ -86,7 +89,7 @@ def format_report(
         "gap": format_differences,
     }
     parts = [
-        _show_group(group, results)
+        _show_group(group, results, pictures)
         | {"contests": [each for each in contests if each.pairs and _is_of(each, group)]}
         | {"told": verdicts[group.task.name, group.dataset]}
         | _show_gains(group, gained[group.task.name, group.dataset])
@@ -103,7 +106,8 @@ def format_report(
         gain_title=gains.TITLE,
         gain_note=gains.NOTE,
         deliberate=DELIBERATE,
-        samples=samples,
+        samples=pictures.samples,
+        complete=bool(pictures.runs),
         captions=CAPTIONS,
         common=common,
         differing=differing,
@@ -139,7 +143,7 @@ def _is_of(contest: Contest, group: Group) -> bool:
     return (contest.task, contest.dataset) == (group.task.name, group.dataset)
 
 
-def _show_group(group: Group, results: Mapping[str, Result]) -> dict[str, Any]:
+def _show_group(group: Group, results: Mapping[str, Result], pictures: Pictures) -> dict[str, Any]:
     """What the page says of runs that can be compared."""
     task, runs = group.task, {row["run"]: results[row["run"]] for row in group.rows}
     name = f"{task.name}-{group.dataset}"
@@ -151,21 +155,21 @@ def _show_group(group: Group, results: Mapping[str, Result]) -> dict[str, Any]:
         "name": name,
         "pictures": [_draw(draw(group.rows), f"{name}-{place}") for place, draw in enumerate(task.draw)],
         "curves": [
-            _draw(draw_overlay(curves, quantity, title), f"{name}-{quantity}")
+            _draw(plot_overlay(curves, quantity, title), f"{name}-{quantity}")
             for quantity, title in task.curves.items()
         ],
-        "details": [_show_run(run, result, task) for run, result in runs.items()],
+        "details": [_show_run(run, result, task, pictures.runs.get(run, {})) for run, result in runs.items()],
     }
 
 
 def _show_gains(group: Group, gained: Sequence[Row]) -> dict[str, Any]:
     """What the page says of what initial weights gained."""
     headline, name = group.task.headline, f"{group.task.name}-{group.dataset}-gains"
-    picture = _draw(draw_gains(gained, headline), name) if gained else ""
+    picture = _draw(plot_gains(gained, headline), name) if gained else ""
     return {"gained": gained, "gain_columns": gains.list_columns(group.task), "gain_picture": picture}
 
 
-def _show_run(run: str, result: Result, task: Task) -> dict[str, Any]:
+def _show_run(run: str, result: Result, task: Task, pictures: Mapping[str, bytes]) -> dict[str, Any]:
     classes = list(dict.fromkeys(row["actual"] for row in result.confusion))
     return {
         "run": run,
@@ -174,8 +178,8 @@ def _show_run(run: str, result: Result, task: Task) -> dict[str, Any]:
         "worst": find_worst(result.confusion, WORST),
         "per_class": result.detail["per_class"],
         "seeds": [{"seed": seed, **figures} for seed, figures in result.detail["seeds"].items()],
-        "curves": _draw(draw_run(average_curves({run: result}, task), task.curves), f"run-{run}"),
-        "pictures": result.pictures,
+        "curves": _draw(plot_run(average_curves({run: result}, task), task.curves), f"run-{run}"),
+        "pictures": pictures,
     }
 
 

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from lineup.claims import Claim
-from lineup.comparison.figures import is_smaller_better
+from lineup.comparison.metrics import is_smaller_better
 from lineup.comparison.results import Result
 from lineup.comparison.table import MEASURED, NOT_RUN, find_measured
 from lineup.comparison.task import Row
-from lineup.protocols import MET
+from lineup.reports.claims import Claim
+from lineup.reports.protocols import MET
 
 COLUMNS = (
     *("row", "report", "what", "metric", "claimed", "split"),
@@ -16,7 +16,7 @@ COLUMNS = (
 
 
 def compare_claims(
-    table: Sequence[Row], results: Mapping[str, Result], claims: Mapping[str, list[Claim]]
+    table: Sequence[Row], results: Mapping[str, Result], claims: Mapping[str, Sequence[Claim]]
 ) -> list[Row]:
     """One dict with the keys COLUMNS for each claim and each run that stands for its row, in claims' order.
 

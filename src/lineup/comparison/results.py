@@ -2,15 +2,15 @@
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lineup.comparison.entry import Entry
 from lineup.errors import LineupError
 from lineup.evaluation.outcomes import Outcomes, read_outcomes
 from lineup.evaluation.predictions import refuse_unaligned
+from lineup.settings.comparison import Comparison, Entry
 
 FILES = {
     "detail": "metrics/detail/{}.json",
@@ -19,14 +19,14 @@ FILES = {
     "outcomes": "metrics/outcomes/{}.safetensors",
     "curves": "plots/curves/{}.csv",
     "confusion": "plots/confusion/{}.csv",
-    "pictures": "plots/pictures/{}",
 }
+PICTURES, SAMPLES = "plots/pictures/{}", "plots/samples"
 PROBLEMS_NAMED = 3
 
 
 @dataclass(frozen=True)
 class Result:
-    """One run's files as stages/train.py and stages/evaluate.py write them; pictures: {name: PNG's bytes}."""
+    """One run's files as train and evaluate write them, but for its pictures."""
 
     detail: dict[str, Any]
     latency: dict[str, Any]
@@ -34,7 +34,6 @@ class Result:
     outcomes: Outcomes
     curves: list[dict[str, str]]
     confusion: list[dict[str, str]]
-    pictures: dict[str, bytes]
 
     @property
     def metrics(self) -> dict[str, Any]:
@@ -64,12 +63,27 @@ def read_results(runs: Mapping[str, Entry]) -> dict[str, Result]:
     return results
 
 
-def read_pictures(folder: Path) -> dict[str, bytes]:
-    """The PNGs of a folder by their names without ending, in order. Raises LineupError if there are none."""
-    paths = sorted(folder.glob("*.png"))
-    if not paths:
-        raise LineupError(str(folder), "no pictures", "PNG files", "run `dvc repro`")
-    return {path.stem: path.read_bytes() for path in paths}
+@dataclass(frozen=True)
+class Pictures:
+    """PNGs as they are: of each run {run: {name: bytes}}, and of the images of each view {view: bytes}."""
+
+    runs: Mapping[str, Mapping[str, bytes]]
+    samples: Mapping[str, bytes]
+
+
+def read_pictures(declared: Comparison) -> Pictures:
+    """The pictures of the declared runs and views, as far as they are here: git does not keep them."""
+    runs = {run: _read_folder(Path(PICTURES.format(run))) for run in declared.runs}
+    samples = _read_folder(Path(SAMPLES))
+    return Pictures(
+        {run: pictures for run, pictures in runs.items() if pictures},
+        {view: samples[view] for view in declared.views if view in samples},
+    )
+
+
+def _read_folder(folder: Path) -> dict[str, bytes]:
+    """The PNGs of a folder by their names without ending, in order."""
+    return {path.stem: path.read_bytes() for path in sorted(folder.glob("*.png"))}
 
 
 def _find_missing(run: str) -> Iterator[str]:
@@ -78,7 +92,7 @@ def _find_missing(run: str) -> Iterator[str]:
             yield f"{run} has no {name.format(run)}"
 
 
-def _find_other_seeds(run: str, result: Result, seeds: list[int]) -> Iterator[str]:
+def _find_other_seeds(run: str, result: Result, seeds: Sequence[int]) -> Iterator[str]:
     declared = {str(seed) for seed in seeds}
     found = {
         "detail": set(result.detail["seeds"]),
@@ -100,10 +114,8 @@ def _read(kind: str, run: str) -> Any:
             case ".csv":
                 with path.open(encoding="utf-8", newline="") as file:
                     return list(csv.DictReader(file))
-            case ".safetensors":
-                return read_outcomes(path)
             case _:
-                return read_pictures(path)
+                return read_outcomes(path)
     except (OSError, ValueError) as error:
         raise LineupError(
             str(path), f"not readable ({error})", "results", f"run `dvc repro evaluate@{run}`"

@@ -3,11 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from lineup.comparison.entry import Entry
-from lineup.comparison.figures import is_share, is_smaller_better
+from lineup.comparison.metrics import is_share, is_smaller_better
 from lineup.comparison.results import Result
 from lineup.comparison.task import Row
 from lineup.comparison.tasks import TASKS
+from lineup.settings.comparison import Entry
 from lineup.statistics.answers import Floats, compare_all
 from lineup.statistics.pairs import Pair, compare_pairs
 from lineup.statistics.ranking import find_worse, rank

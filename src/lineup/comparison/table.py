@@ -6,16 +6,15 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from lineup.claims import Claim, refuse_unknown_rows
 from lineup.comparison.confusions import describe_worst
-from lineup.comparison.entry import Entry
 from lineup.comparison.results import Result
 from lineup.comparison.task import Row, Task
 from lineup.comparison.tasks import TASKS
 from lineup.environment import name_machine
-from lineup.protocols import judge_protocol
+from lineup.reports.claims import Claim
+from lineup.reports.protocols import judge_protocol
+from lineup.settings.comparison import Comparison, Entry
 
 MEASURED, NOT_RUN = "measured", "not run yet"
 
@@ -52,11 +51,8 @@ COLUMNS = tuple(dict.fromkeys((*FIRST_COLUMNS, *METRICS, *LAST_COLUMNS)))
 
 
 def build_table(
-    runs: Mapping[str, Entry],
-    waiting: Mapping[str, Entry],
+    comparison: Comparison,
     results: Mapping[str, Result],
-    claims: Mapping[str, list[Claim]],
-    protocols: Mapping[str, Mapping[str, Any]],
     ranks: Mapping[str, int],
     unique: Mapping[str, float | None],
 ) -> list[Row]:
@@ -65,11 +61,11 @@ def build_table(
     ranks: of each measured run; unique: its headline on the test images that train does not have.
 
     Measured runs come first, task by task in the order of TASKS; then waiting runs, then rows of the
-    reports that no run declares. Raises LineupError for a row that no report has.
+    reports that no run declares.
     """
+    runs, waiting, claims = comparison.runs, comparison.waiting, comparison.claims
     declared = {**runs, **waiting}
-    refuse_unknown_rows({name: entry.row for name, entry in declared.items()}, claims)
-    rows = {name: _declare(name, entry, claims, protocols) for name, entry in declared.items()}
+    rows = {name: _declare(name, entry, comparison) for name, entry in declared.items()}
     for name in runs:
         rows[name] |= {
             **_measure(rows[name], results[name], PASSES[runs[name].settings["tta"]]),
@@ -130,23 +126,18 @@ def format_json(table: Iterable[Row]) -> str:
     return json.dumps(list(table), indent=2, allow_nan=False) + "\n"
 
 
-def _describe_row(row: str, claims: Mapping[str, list[Claim]]) -> Row:
+def _describe_row(row: str, claims: Mapping[str, Sequence[Claim]]) -> Row:
     """What the table says of a row of the reports alone: its first claim."""
     first = {"claimed_metric": claims[row][0].metric, "claimed": claims[row][0].claimed}
     return {**dict.fromkeys(COLUMNS), "run": "", "row": row, "status": NOT_RUN, **first}
 
 
-def _declare(
-    name: str,
-    entry: Entry,
-    claims: Mapping[str, list[Claim]],
-    protocols: Mapping[str, Mapping[str, Any]],
-) -> Row:
-    row = _describe_row(entry.row, claims) if entry.row else dict.fromkeys(COLUMNS)
+def _declare(name: str, entry: Entry, comparison: Comparison) -> Row:
+    row = _describe_row(entry.row, comparison.claims) if entry.row else dict.fromkeys(COLUMNS)
     row |= {"run": name, "row": entry.row or "", "status": NOT_RUN, "task": entry.task}
     row |= {"dataset": entry.dataset, "origin": entry.origin}
     if entry.row:
-        row["protocol"] = judge_protocol(protocols[entry.row], entry.settings)
+        row["protocol"] = judge_protocol(comparison.protocols[entry.row], entry.settings)
     return row
 
 

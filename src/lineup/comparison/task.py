@@ -6,7 +6,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from lineup.comparison.figures import format_count, format_digits, format_figure, is_share, is_smaller_better
+from lineup.comparison.metrics import format_count, format_digits, format_metric, is_share, is_smaller_better
 
 Row = dict[str, Any]
 
@@ -61,7 +61,7 @@ def choose_columns(columns: Iterable[Column], rows: Sequence[Row]) -> list[Colum
 
 def figure(head: str, key: str) -> Column:
     """A column with a figure of as many digits as its metric needs."""
-    return Column(head, key, lambda row: format_figure(key, row[key]))
+    return Column(head, key, lambda row: format_metric(key, row[key]))
 
 
 def count(head: str, key: str) -> Column:
@@ -82,7 +82,7 @@ def text(head: str, key: str) -> Column:
 def without_duplicates(head: str, metric: str) -> Column:
     """A column with `metric` on the test images that train does not have, where there are any."""
     key = "test_unique"
-    return Column(head, key, lambda row: "" if row[key] is None else format_figure(metric, row[key]))
+    return Column(head, key, lambda row: "" if row[key] is None else format_metric(metric, row[key]))
 
 
 def spread(head: str, key: str) -> Column:
@@ -101,7 +101,7 @@ def _range(metric: str, low: float | None, high: float | None) -> str:
     if is_share(metric):
         # Student's t of two seeds does not know that no share is above 1.
         low, high = max(low, 0.0), min(high, 1.0)
-    return f"{format_figure(metric, low)} to {format_figure(metric, high)}"
+    return f"{format_metric(metric, low)} to {format_metric(metric, high)}"
 
 
 def _deviation(key: str, row: Row) -> str:

@@ -7,12 +7,12 @@ from rich.console import Console
 from rich.table import Table
 
 from lineup.comparison import gains
-from lineup.comparison.figures import format_figure, name_metric
+from lineup.comparison.metrics import format_metric, name_metric
 from lineup.comparison.reproductions import select_headlines
 from lineup.comparison.table import MEASURED, NOT_RUN, Group, group_measured
 from lineup.comparison.task import Column, Row, choose_columns
 from lineup.comparison.tasks import TASKS
-from lineup.protocols import MET, NOTHING_FIXED
+from lineup.reports.protocols import MET, NOTHING_FIXED
 
 # By task and dataset, the lines that say who wins.
 Verdicts = Mapping[tuple[str, str], Sequence[str]]
@@ -124,7 +124,7 @@ def format_claimed(row: Row) -> str:
     if row["claimed"] is None:
         return ""
     images = f" ({row['split']})" if row["split"] else ""
-    return f"{format_figure(row['metric'], row['claimed'])}{images}"
+    return f"{format_metric(row['metric'], row['claimed'])}{images}"
 
 
 def format_ours(row: Row) -> tuple[str, str]:
@@ -133,8 +133,8 @@ def format_ours(row: Row) -> tuple[str, str]:
         return NOT_RUN, ""
     if row["measured"] is None:
         return "", ""
-    ours = format_figure(row["metric"], row["measured"])
-    return ours, "" if row["difference"] is None else format_figure(row["metric"], row["difference"], "+")
+    ours = format_metric(row["metric"], row["measured"])
+    return ours, "" if row["difference"] is None else format_metric(row["metric"], row["difference"], "+")
 
 
 def _explain(group: Group) -> str:

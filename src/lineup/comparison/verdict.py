@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 
 from lineup.comparison.duplicates import Shared
-from lineup.comparison.figures import (
+from lineup.comparison.metrics import (
     format_differences,
-    format_figure,
+    format_metric,
     is_share,
     is_smaller_better,
     name_metric,
@@ -61,7 +61,7 @@ def _tell_test(contest: Contest, shared: Shared, unique: Mapping[str, float | No
     figure = unique[first]
     if figure is None:
         return f"{times}{held}: none is left without them."
-    return f"{times}{held}: without them {first} has {format_figure(_key_headline(contest, 'test'), figure)}."
+    return f"{times}{held}: without them {first} has {format_metric(_key_headline(contest, 'test'), figure)}."
 
 
 def _tell_first(contest: Contest, winner: str, its: Sequence[Pair]) -> str:

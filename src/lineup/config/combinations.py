@@ -1,27 +1,28 @@
 """Whether entries of params.yaml that a run brings together fit each other."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
+from lineup.config.problems import Locate
+from lineup.config.resolve import find_augment
 from lineup.config.schema import Cnn, Params, Run, RunWeights, View
 from lineup.errors import LineupError
 
 
-def find_misfits(params: Params, path: Path) -> Iterator[LineupError]:
-    """What cannot go together in the checked `params` of the file `path`."""
+def find_misfits(params: Params, locate: Locate) -> Iterator[LineupError]:
+    """What cannot go together in the checked `params`."""
     for find in (_size_problems, _normalisation_problems, _phase_problems):
-        yield from find(params, path)
+        yield from find(params, locate)
 
 
-def _size_problems(params: Params, path: Path) -> Iterator[LineupError]:
+def _size_problems(params: Params, locate: Locate) -> Iterator[LineupError]:
     for section, runs in (("runs", params.runs), ("waiting", params.waiting)):
         for name, run in runs.items():
-            yield from _size_problem(f"{path}: {section}.{name}", run, params)
-            yield from _task_problems(f"{path}: {section}.{name}", run, params)
+            yield from _size_problem(locate(f"{section}.{name}"), run, params)
+            yield from _task_problems(locate(f"{section}.{name}"), run, params)
 
 
 def _size_problem(where: str, run: Run, params: Params) -> Iterator[LineupError]:
-    size, augment = params.views[run.view].size, params.augments[run.augment]
+    size, augment = params.views[run.view].size, find_augment(params, run)
     for key, pixels in (("crop", augment.crop), ("cutout", augment.cutout)):
         if pixels >= size:
             found = f"augments.{run.augment}.{key} is {pixels}"
@@ -46,18 +47,18 @@ def _task_problems(where: str, run: Run, params: Params) -> Iterator[LineupError
             yield LineupError(where, found, expected, "use fewer filters or another view")
         if run.tta != "none":
             yield LineupError(where, f"tta {run.tta}", "none for reconstruction", "set it to none")
-        if params.recipes[run.recipe].smoothing:
-            found = f"recipes.{run.recipe}.smoothing of labels"
-            yield LineupError(where, found, "none for reconstruction", "use a recipe with smoothing 0")
+        if params.recipes[run.recipe].label_smoothing:
+            found = f"recipes.{run.recipe}.label_smoothing"
+            yield LineupError(where, found, "none for reconstruction", "use a recipe without it")
 
 
-def _phase_problems(params: Params, path: Path) -> Iterator[LineupError]:
+def _phase_problems(params: Params, locate: Locate) -> Iterator[LineupError]:
     """Phases that would end before the learning rate has risen, and Nesterov's method without momentum."""
     for name, recipe in params.recipes.items():
         phases = {f"phases.{key}": phase for key, phase in recipe.phases.items()} or {"": {}}
         for place, changes in phases.items():
             phase = {**dict(recipe), **changes}
-            where = ".".join(word for word in (f"{path}: recipes.{name}", place) if word)
+            where = ".".join(word for word in (locate(f"recipes.{name}"), place) if word)
             schedule, epochs = phase["schedule"], phase["epochs"]
             if schedule.name == "cosine" and schedule.warmup >= epochs:
                 found = f"{schedule.warmup:g} epochs of {epochs}"
@@ -69,14 +70,14 @@ def _phase_problems(params: Params, path: Path) -> Iterator[LineupError]:
                 )
 
 
-def _normalisation_problems(params: Params, path: Path) -> Iterator[LineupError]:
+def _normalisation_problems(params: Params, locate: Locate) -> Iterator[LineupError]:
     """Grey views normalised by colours, and views that contradict the run whose weights are taken over.
 
     All other weights have a record of their normalisation, which training compares.
     """
     for name, view in params.views.items():
         if view.normalize == "imagenet" and view.color == "gray":
-            where, found = f"{path}: views.{name}.normalize", "imagenet for grey images"
+            where, found = locate(f"views.{name}.normalize"), "imagenet for grey images"
             yield LineupError(
                 where, found, "a normalisation for one channel", "use unit, symmetric or channel"
             )
@@ -86,7 +87,7 @@ def _normalisation_problems(params: Params, path: Path) -> Iterator[LineupError]
             weights = table[run.weights]
             if isinstance(weights, RunWeights):
                 ours, theirs = params.views[run.view], params.views[runs[weights.run].view]
-                where = f"{path}: {section}.{name}.view"
+                where = locate(f"{section}.{name}.view")
                 yield from _view_problem(where, ours, theirs, weights.run)
 
 

@@ -1,17 +1,15 @@
-"""params.yaml, read as DVC reads it and checked before anything runs."""
+"""The parameters, read as DVC reads them and checked before anything runs."""
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pydantic import ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from lineup.config.combinations import find_misfits
-from lineup.config.problems import refuse, unknown
-from lineup.config.references import find_bad_sources, find_missing
+from lineup.config.files import Files, read_files
+from lineup.config.problems import Locate, refuse, unknown
+from lineup.config.references import find_bad_sources, find_missing, find_wrong_rows
 from lineup.config.schema import Params
 from lineup.config.values import explain
 from lineup.errors import LineupError, nearest
@@ -20,52 +18,28 @@ Declared = TypeVar("Declared")
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
-    """Read and check `path`. Raises LineupError; for several problems ParamsError, one line each."""
-    return check(parse(read(path), path), path)
+    """Read and check `path`, and the files that belong to it.
+
+    Raises LineupError; for several problems ParamsError, one line each.
+    """
+    return check(read_files(path))
 
 
-def read(path: Path) -> str:
-    """Return the text of `path`, its line ends as they are. Raises LineupError."""
-    try:
-        return path.read_bytes().decode("utf-8")
-    except FileNotFoundError as error:
-        raise LineupError(
-            str(path), "not there", "a YAML file of the repository", "run in the repository's root"
-        ) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise LineupError(str(path), f"cannot be read ({error})", "UTF-8 text", "mend the file") from error
-
-
-def parse(text: str, path: Path) -> Any:
-    """Return what the YAML 1.2 `text` of `path` holds, in plain types. Raises LineupError with the line."""
-    try:
-        return YAML(typ="safe", pure=True).load(text)
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        line = f"{path} line {mark.line + 1}" if mark else str(path)
-        problem = " ".join(str(error.problem or error.context).split())
-        twice = re.match(r'found duplicate key "(.*?)"', problem)
-        if twice:
-            found, fix = f"key {twice[1]} stands twice", "remove or rename one of the two"
-            raise LineupError(line, found, "each key once", fix) from error
-        raise LineupError(line, problem, "YAML, indented by spaces, no tabs", "mend this line") from error
-    except (YAMLError, ValueError) as error:  # a date that no calendar has is a ValueError
-        raise LineupError(str(path), " ".join(str(error).split()), "YAML 1.2", "mend the file") from error
-
-
-def check(data: Any, path: Path) -> Params:
-    """Return the checked parameters that `data`, the content of `path`, holds. Raises LineupError."""
-    problems = list(find_missing(data, path)) if isinstance(data, dict) else []
+def check(files: Files) -> Params:
+    """Return the checked parameters that `files` hold. Raises LineupError."""
+    data, locate = files.data, files.locate
+    problems = list(find_missing(data, locate)) if isinstance(data, dict) else []
     try:
         params = Params.model_validate(data)
     except ValidationError as error:
-        refuse([*explain(error, Params, data, path), *problems])
-    refuse(problems or list(find_bad_sources(params, path)))
-    refuse(find_misfits(params, path))
+        refuse([*explain(error, Params, data, locate), *problems])
+    refuse(problems or list(find_bad_sources(params, locate)))
+    refuse(find_misfits(params, locate))
+    refuse(find_wrong_rows(params, locate))
     return params
 
 
-def check_architectures(params: Params, path: Path = Path("params.yaml")) -> None:
+def check_architectures(params: Params, locate: Locate) -> None:
     """Refuse timm models the installed timm does not know; apart from `load`, since timm loads slowly."""
     specs = params.models.get("timm", {})
     if not specs:
@@ -75,7 +49,7 @@ def check_architectures(params: Params, path: Path = Path("params.yaml")) -> Non
     # With a tag, as in resnet18.a1_in1k, a name also says which weights; these are not loaded.
     known = {*list_models(), *list_models(include_tags=True)}
     refuse(
-        unknown(f"models.timm.{name}.arch", spec.arch, known, "a model of timm", path)
+        unknown(locate(f"models.timm.{name}.arch"), spec.arch, known, "a model of timm")
         for name, spec in specs.items()
         if spec.arch not in known
     )

@@ -1,9 +1,10 @@
 """How problems of a file of parameters are told: all at once, one a line."""
 
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Callable, Iterable
 
 from lineup.errors import LineupError, nearest
+
+Locate = Callable[[str], str]  # how a message names a dotted key, with the file that it stands in
 
 
 class ParamsError(LineupError):
@@ -22,6 +23,6 @@ def refuse(errors: Iterable[LineupError]) -> None:
         raise ParamsError(found)
 
 
-def unknown(where: str, word: str, known: Iterable[str], expected: str, path: Path) -> LineupError:
-    """The error that `word`, at `where` in the file `path`, is none of the `known` names."""
-    return LineupError(f"{path}: {where}", f"unknown name {word!r}", expected, nearest(word, known))
+def unknown(where: str, word: str, known: Iterable[str], expected: str) -> LineupError:
+    """The error that `word`, at `where`, is none of the `known` names."""
+    return LineupError(where, f"unknown name {word!r}", expected, nearest(word, known))

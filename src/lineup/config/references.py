@@ -2,40 +2,42 @@
 
 from collections.abc import Iterator
 from functools import cache
-from pathlib import Path
 from typing import Any
 
-from lineup.config.problems import unknown
+from lineup.config.problems import Locate, unknown
+from lineup.config.resolve import resolve_rows
 from lineup.config.schema import Params, RunWeights
 from lineup.errors import LineupError, nearest
 
 # Which table the values of these keys must be found in; `model` is special, its table depends on the family,
 # and so is `weights`, where what waits may name what waits.
 RUN_TABLES = {"view": "views", "augment": "augments", "recipe": "recipes"}
+# What need not be declared: an augmentation that leaves images as they are.
+ALWAYS = (("augments", "none"),)
 
 
-def find_missing(data: dict[str, Any], path: Path) -> Iterator[LineupError]:
-    """Names in `data`, the content of `path`, that no entry has or that two have; its values may be wrong."""
+def find_missing(data: dict[str, Any], locate: Locate) -> Iterator[LineupError]:
+    """Names in `data`, the content of the files, that no entry has or that two have."""
     for name, view in _table(data, "views").items():
-        yield from _reference(f"views.{name}.dataset", view, "datasets", _table(data, "datasets"), path)
+        yield from _reference(f"views.{name}.dataset", view, "datasets", _table(data, "datasets"), locate)
     weights, later = _table(data, "weights"), _table(data, "waiting_weights")
     ready = {"runs": weights, "waiting": {**weights, **later}}
     for section in ("runs", "waiting"):
         for name, run in _table(data, section).items():
             for key, table in RUN_TABLES.items():
-                yield from _reference(f"{section}.{name}.{key}", run, table, _table(data, table), path)
-            yield from _weights_problems(f"{section}.{name}.weights", run, ready[section], later, path)
+                yield from _reference(f"{section}.{name}.{key}", run, table, _table(data, table), locate)
+            yield from _weights_problems(f"{section}.{name}.weights", run, ready[section], later, locate)
             family = run.get("family") if isinstance(run, dict) else None
             if isinstance(family, str) and family in _families():
                 models = _table(data, "models", family)
-                yield from _reference(f"{section}.{name}.model", run, f"models.{family}", models, path)
+                yield from _reference(f"{section}.{name}.model", run, f"models.{family}", models, locate)
     for first, second in (("runs", "waiting"), ("weights", "waiting_weights")):
         for name in _table(data, first).keys() & _table(data, second).keys():
-            where, expected = f"{path}: {second}.{name}", f"a name in {first} or in {second}"
+            where, expected = locate(f"{second}.{name}"), f"a name in {first} or in {second}"
             yield LineupError(where, f"also in {first}", expected, "remove one of the two")
 
 
-def find_bad_sources(params: Params, path: Path) -> Iterator[LineupError]:
+def find_bad_sources(params: Params, locate: Locate) -> Iterator[LineupError]:
     """Weights of another run: that run and seed must be there, it must not wait, nor wait for itself."""
     for section, runs in (
         ("weights", params.runs),
@@ -44,7 +46,7 @@ def find_bad_sources(params: Params, path: Path) -> Iterator[LineupError]:
         for name, weights in getattr(params, section).items():
             if not isinstance(weights, RunWeights):
                 continue
-            where = f"{path}: {section}.{name}.needs"
+            where = locate(f"{section}.{name}.needs")
             if weights.run not in runs:
                 fix = (
                     f"move these weights to waiting_weights, or `make start RUN={weights.run}`"
@@ -61,25 +63,46 @@ def find_bad_sources(params: Params, path: Path) -> Iterator[LineupError]:
                 yield LineupError(where, found, "a run that another one starts from", "choose other weights")
 
 
-def _reference(
-    where: str, entry: Any, table: str, known: dict[str, Any], path: Path
-) -> Iterator[LineupError]:
-    word = entry.get(where.rsplit(".", 1)[-1]) if isinstance(entry, dict) else None
-    if isinstance(word, str) and word not in known:
-        yield unknown(
-            where, word, filter(lambda key: isinstance(key, str), known), f"a name under {table}", path
+def find_wrong_rows(params: Params, locate: Locate) -> Iterator[LineupError]:
+    """Runs for rows that no report has, rows that two reports have, and protocols that name no entry."""
+    rows = [row for report in params.reports.values() for row in report.rows]
+    for row in sorted({row for row in rows if rows.count(row) > 1}):
+        yield LineupError(
+            locate("reports"), f"row {row} stands in two reports", "each row once", "rename one"
         )
+    for section in ("runs", "waiting"):
+        for name, run in getattr(params, section).items():
+            if run.row is not None and run.row not in rows:
+                key, fix = f"{section}.{name}.row", "correct it, or leave it out"
+                yield (
+                    unknown(locate(key), run.row, rows, "a row of a report")
+                    if rows
+                    else LineupError(locate(key), run.row, "a row of a report", fix)
+                )
+    try:
+        resolve_rows(params, locate)
+    except LineupError as error:
+        yield error
+
+
+def _reference(
+    key: str, entry: Any, table: str, known: dict[str, Any], locate: Locate
+) -> Iterator[LineupError]:
+    word = entry.get(key.rsplit(".", 1)[-1]) if isinstance(entry, dict) else None
+    if isinstance(word, str) and word not in known and (table, word) not in ALWAYS:
+        names = [name for name in known if isinstance(name, str)]
+        yield unknown(locate(key), word, names, f"a name under {table}")
 
 
 def _weights_problems(
-    where: str, run: Any, ready: dict[str, Any], later: dict[str, Any], path: Path
+    key: str, run: Any, ready: dict[str, Any], later: dict[str, Any], locate: Locate
 ) -> Iterator[LineupError]:
     word = run.get("weights") if isinstance(run, dict) else None
     if isinstance(word, str) and word in later and word not in ready:
         fix = "move its entry up into weights"
-        yield LineupError(f"{path}: {where}", f"{word!r} waits", "a name under weights", fix)
+        yield LineupError(locate(key), f"{word!r} waits", "a name under weights", fix)
         return
-    yield from _reference(where, run, "weights", ready, path)
+    yield from _reference(key, run, "weights", ready, locate)
 
 
 def _table(data: Any, *keys: str) -> dict[str, Any]:

@@ -1,9 +1,14 @@
-"""What params.yaml may hold. Nothing has a default; every message says what is expected."""
+"""What params.yaml may hold: the one place of every default; every message says what is expected.
+
+A key with `neutral(value)` is as if it did not exist where it has that value: then it is no part of what a
+result depends on. So a new key, neutral by default, makes no result stale. Neutral values never change.
+"""
 
 import posixpath
 import re
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -15,16 +20,20 @@ from pydantic import (
     StringConstraints,
     ValidationInfo,
     field_validator,
+    model_validator,
 )
 
 # pydantic can read typing.TypedDict itself only from Python 3.12 on.
 from typing_extensions import TypedDict
 
+from lineup.reports.claims import check_metric, is_impossible
+from lineup.reports.protocols import check_protocol
+
 STRICT = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False, protected_namespaces=())
 
 Positive = Annotated[float, Field(gt=0)]
 NotNegative = Annotated[float, Field(ge=0)]
-Share = Annotated[float, Field(ge=0, le=1)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
 BelowOne = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=1)]
 CountOrNone = Annotated[int, Field(ge=0)]
@@ -32,6 +41,9 @@ Side = Annotated[int, Field(ge=8, le=512)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 # DVC names stages by these keys, so a dot, a slash or an @ would break it.
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_]+$")]
+# What stages wait for that need nothing else: the parameters are valid.
+GATE = "data/params.valid"
+Gate = Literal["data/params.valid"]
 Family = Literal["cnn", "fast", "timm", "torchvision", "mlp", "autoencoder"]
 Optimizer = Literal["sgd", "nesterov", "adam", "adamw", "rmsprop", "muon", "muon_adamw"]
 
@@ -40,7 +52,12 @@ LAYER = re.compile(r"(conv|dense) [1-9]\d*|pool|dropout|flatten|gap")
 
 def _is_elsewhere(path: str) -> bool:
     """Whether `path` leads out of the repository, or to what stages make."""
-    return posixpath.normpath(path).startswith(("../", "/", "data/", "models/"))
+    return posixpath.normpath(path).startswith(("../", "/", "data/", "models/", "resolved/"))
+
+
+def neutral(value: Any) -> Any:
+    """The default of a key that means nothing at this value."""
+    return Field(default=value, json_schema_extra={"neutral": value})
 
 
 class Entry(BaseModel):
@@ -48,19 +65,43 @@ class Entry(BaseModel):
 
     model_config = STRICT
 
+    def dump_meaning(self) -> dict[str, Any]:
+        """The values as JSON has them, without keys at their neutral value."""
+        return drop_neutral(type(self), {key: getattr(self, key) for key in type(self).model_fields})
+
+
+def drop_neutral(entry: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Of `values`, keys of that kind of entry, those that are not neutral, as JSON has them."""
+    neutrals = find_neutral(entry)
+    return {
+        key: value.dump_meaning() if isinstance(value, Entry) else value
+        for key, value in values.items()
+        if not (key in neutrals and value == neutrals[key])
+    }
+
+
+def find_neutral(entry: type[BaseModel]) -> dict[str, Any]:
+    """The neutral value of each key of a kind of entry that has one."""
+    extras = {key: field.json_schema_extra for key, field in entry.model_fields.items()}
+    return {
+        key: extra["neutral"]
+        for key, extra in extras.items()
+        if isinstance(extra, dict) and "neutral" in extra
+    }
+
 
 class Runtime(Entry):
     """How every run is computed."""
 
-    device: Literal["auto", "cpu", "cuda"]
-    channels_last: bool
+    device: Literal["auto", "cpu", "cuda"] = neutral("auto")
+    channels_last: bool = neutral(True)
 
 
 class Dataset(Entry):
     """What is downloaded, or comes with a library."""
 
     source: Literal["cifar10", "cifar100", "digits"]
-    needs: Literal["data/params.valid"]
+    needs: Gate
 
 
 def check_folder(path: str) -> str:
@@ -85,10 +126,10 @@ class View(Entry):
     """How a dataset is prepared; `size` in pixels, `validation` a share of train."""
 
     dataset: str
-    color: Literal["rgb", "gray"]
+    color: Literal["rgb", "gray"] = "rgb"
     size: Side
-    validation: Annotated[float, Field(gt=0, le=0.5)]
-    split_seed: Seed
+    validation: Annotated[float, Field(gt=0, le=0.5)] = 0.1
+    split_seed: Seed = 0
     normalize: Literal["unit", "symmetric", "imagenet", "channel"]
 
 
@@ -96,16 +137,16 @@ class NoWeights(Entry):
     """Training starts from the random weights of its seed."""
 
     source: Literal["none"]
-    needs: Literal["data/params.valid"]
+    needs: Gate
 
 
 class TimmWeights(Entry):
     """Weights that timm has on the hub, as in resnet18.a1_in1k; revision: a branch or commit there."""
 
     source: Literal["timm"]
-    needs: Literal["data/params.valid"]
+    needs: Gate
     model: str
-    revision: str
+    revision: str = "main"
 
 
 def check_file(path: str) -> str:
@@ -150,7 +191,7 @@ class RunWeights(Entry):
 
     source: Literal["run"]
     needs: Annotated[str, AfterValidator(check_models)]
-    seed: Seed
+    seed: Seed = 0
 
     @property
     def run(self) -> str:
@@ -180,10 +221,10 @@ def check_layers(layers: list[str]) -> list[str]:
 class Cnn(Entry):
     """models.cnn.<name>: a plain convolutional network."""
 
-    padding: Literal["same", "valid"]
-    batch_norm: Literal["none", "conv", "all"]
-    activation: Literal["relu", "leaky_relu", "elu", "tanh"]
-    dropout: BelowOne
+    padding: Literal["same", "valid"] = "same"
+    batch_norm: Literal["none", "conv", "all"] = "all"
+    activation: Literal["relu", "leaky_relu", "elu", "tanh"] = "relu"
+    dropout: BelowOne = 0.0
     layers: Annotated[list[str], AfterValidator(check_layers)]
 
 
@@ -202,18 +243,18 @@ class Timm(Entry):
     """
 
     arch: str
-    stem: Literal["standard", "cifar"]
-    input_size: Side | None
-    head: Literal["linear", "pooled", "conv_relu", "conv_tanh"]
-    dropout: BelowOne
-    options: Annotated[dict[str, JsonValue], AfterValidator(check_options)]
+    stem: Literal["standard", "cifar"] = "standard"
+    input_size: Side | None = None
+    head: Literal["linear", "pooled", "conv_relu", "conv_tanh"] = "linear"
+    dropout: BelowOne = 0.0
+    options: Annotated[dict[str, JsonValue], AfterValidator(check_options)] = {}
 
 
 class Torchvision(Entry):
     """models.torchvision.<name>: features and a dense classifier, fitted to small images."""
 
     arch: Literal["alexnet", "vgg11_bn", "vgg16_bn"]
-    dropout: BelowOne
+    dropout: BelowOne = 0.0
 
 
 class Fast(Entry):
@@ -226,7 +267,7 @@ class Mlp(Entry):
     """models.mlp.<name>: widths of the hidden layers."""
 
     layers: list[Count]
-    dropout: BelowOne
+    dropout: BelowOne = 0.0
 
 
 class Autoencoder(Entry):
@@ -234,7 +275,7 @@ class Autoencoder(Entry):
 
     filters: Annotated[list[Count], Field(min_length=2)]
     bottleneck: Count
-    batch_norm: bool
+    batch_norm: bool = False
 
 
 class Models(TypedDict, total=False):
@@ -259,13 +300,15 @@ def check_jitter(jitter: list[float]) -> list[float]:
 class Augment(Entry):
     """How images are varied: degrees, shares of the side, pixels, strengths."""
 
-    flip: Literal["none", "random", "alternating"]
-    crop: CountOrNone
-    rotate: Annotated[float, Field(ge=0, le=180)]
-    shift: Annotated[list[Share], Field(min_length=2, max_length=2)]
-    fill: Literal["zeros", "border", "reflection"]
-    cutout: CountOrNone
-    jitter: Annotated[list[NotNegative], Field(min_length=4, max_length=4), AfterValidator(check_jitter)]
+    flip: Literal["none", "random", "alternating"] = neutral("none")
+    crop: CountOrNone = neutral(0)
+    rotate: Annotated[float, Field(ge=0, le=180)] = neutral(0.0)
+    shift: Annotated[list[Fraction], Field(min_length=2, max_length=2)] = neutral([0.0, 0.0])
+    fill: Literal["zeros", "border", "reflection"] = neutral("zeros")
+    cutout: CountOrNone = neutral(0)
+    jitter: Annotated[list[NotNegative], Field(min_length=4, max_length=4), AfterValidator(check_jitter)] = (
+        neutral([0.0, 0.0, 0.0, 0.0])
+    )
 
 
 class Constant(Entry):
@@ -278,14 +321,14 @@ class Cosine(Entry):
     """Half a cosine down to 0 after `warmup` epochs of linear rise."""
 
     name: Literal["cosine"]
-    warmup: NotNegative
+    warmup: NotNegative = neutral(0.0)
 
 
 class OneCycle(Entry):
     """One rise over the share `warmup` of the phase, then one fall."""
 
     name: Literal["one_cycle"]
-    warmup: Share
+    warmup: Fraction = neutral(0.0)
 
 
 class Plateau(Entry):
@@ -297,7 +340,7 @@ class Plateau(Entry):
     name: Literal["plateau"]
     factor: Annotated[float, Field(gt=0, lt=1)]
     patience: Count
-    floor: NotNegative
+    floor: NotNegative = neutral(0.0)
 
 
 Schedule = Annotated[Constant | Cosine | OneCycle | Plateau, Field(discriminator="name")]
@@ -328,7 +371,7 @@ class Phase(TypedDict, total=False):
     patience: CountOrNone
     trainable: Trainable
     dropout: BelowOne
-    first_rate: Annotated[float, Field(gt=0, le=1)]
+    layer_decay: Annotated[float, Field(gt=0, le=1)]
 
 
 class Recipe(Entry):
@@ -336,19 +379,19 @@ class Recipe(Entry):
 
     epochs: Count
     batch_size: Annotated[int, Field(ge=2)]  # batch norm cannot normalise one image
-    optimizer: Optimizer
+    optimizer: Optimizer = "adam"
     lr: Positive
-    momentum: BelowOne
-    weight_decay: NotNegative
-    schedule: Schedule
-    smoothing: BelowOne
-    ema: BelowOne
-    patience: CountOrNone
-    keep: Literal["best", "last"]
-    precision: Literal["fp32", "bf16"]
-    threads: Annotated[int, Field(ge=1, le=1024)]
-    trainable: Trainable
-    phases: dict[Name, Phase]
+    momentum: BelowOne = 0.9
+    weight_decay: NotNegative = neutral(0.0)
+    schedule: Schedule = neutral(Constant(name="constant"))
+    label_smoothing: BelowOne = neutral(0.0)
+    ema_decay: BelowOne = neutral(0.0)
+    patience: CountOrNone = neutral(0)
+    checkpoint: Literal["best", "last"] = "best"
+    precision: Literal["fp32", "bf16"] = "bf16"
+    threads: Annotated[int, Field(ge=1, le=1024)] = 1
+    trainable: Trainable = neutral("all")
+    phases: dict[Name, Phase] = neutral({})
 
 
 def check_distinct(seeds: list[int]) -> list[int]:
@@ -361,28 +404,66 @@ def check_distinct(seeds: list[int]) -> list[int]:
 class Run(Entry):
     """Who takes part: names of other entries, and the seeds."""
 
-    row: str | None
+    row: str | None = None
     view: str
     weights: str
-    task: Literal["classification", "reconstruction"]
+    task: Literal["classification", "reconstruction"] = "classification"
     family: Family
     model: str
-    augment: str
+    augment: str = "none"
     recipe: str
-    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(check_distinct)]
-    tta: Literal["none", "flip"]
+    seeds: Annotated[list[Seed], Field(min_length=1), AfterValidator(check_distinct)] = [0]
+    tta: Literal["none", "flip"] = neutral("none")
+
+
+class ReportClaim(Entry):
+    """A figure that a report gives; `split` names the images, `what` the model where it is not the row's."""
+
+    metric: Annotated[str, AfterValidator(check_metric)] = ""
+    claimed: float | None = None
+    split: str = ""
+    what: str = ""
+
+    @model_validator(mode="after")
+    def refuse_percentage(self) -> Self:
+        """Refuse a fraction that is above 1."""
+        if is_impossible(self.metric, self.claimed):
+            raise ValueError(f"a fraction from 0 to 1 for {self.metric}, not {self.claimed:g}")
+        return self
+
+
+Fixed = Annotated[dict[str, JsonValue], AfterValidator(check_protocol)]
+
+
+class ReportRow(Entry):
+    """A model of a report: what it is, what is claimed of it, and what is fixed of its training.
+
+    The first claim is the one that our figure is set beside. fixes: paths into a run's settings.
+    """
+
+    what: str
+    claims: Annotated[list[ReportClaim], Field(min_length=1)] = [ReportClaim()]
+    fixes: Fixed
+
+
+class Report(Entry):
+    """reports.<letter>: the models of a report by row."""
+
+    rows: dict[str, ReportRow]
 
 
 class Params(Entry):
-    """The whole of params.yaml."""
+    """All files of parameters as one."""
 
-    runtime: Runtime
+    runtime: Runtime = Runtime()
     datasets: dict[Name, Datasets]
     views: dict[Name, View]
     weights: dict[Name, Weights]
-    waiting_weights: dict[Name, Weights]
+    waiting_weights: dict[Name, Weights] = {}
     models: Models
-    augments: dict[Name, Augment]
+    augments: dict[Name, Augment] = {}
     recipes: dict[Name, Recipe]
     runs: dict[Name, Run]
-    waiting: dict[Name, Run]
+    waiting: dict[Name, Run] = {}
+    protocols: dict[str, Fixed] = {}
+    reports: dict[Name, Report] = {}

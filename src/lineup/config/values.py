@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 from difflib import get_close_matches
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from lineup.config.problems import Locate
 from lineup.config.schema import LAYER
 from lineup.errors import LineupError, nearest
 
@@ -43,8 +43,10 @@ STEPS = {
 }
 
 
-def explain(error: ValidationError, model: type[BaseModel], data: Any, path: Path) -> Iterator[LineupError]:
-    """One error for each problem that `model` has with `data`, the content of `path`.
+def explain(
+    error: ValidationError, model: type[BaseModel], data: Any, locate: Locate
+) -> Iterator[LineupError]:
+    """One error for each problem that `model` has with `data`, the content of the files.
 
     A misspelt key is not missing as well.
     """
@@ -60,15 +62,15 @@ def explain(error: ValidationError, model: type[BaseModel], data: Any, path: Pat
             misspelt |= {(*place[:-1], name) for name in close}
     for detail in details:
         if detail["loc"] not in misspelt:
-            yield _explain_one(detail, model, data, path)
+            yield _explain_one(detail, model, data, locate)
 
 
-def _explain_one(detail: ErrorDetails, model: type[BaseModel], data: Any, path: Path) -> LineupError:
-    where = f"{path}: {_dotted(detail, data)}" if detail["loc"] else str(path)
+def _explain_one(detail: ErrorDetails, model: type[BaseModel], data: Any, locate: Locate) -> LineupError:
+    where = locate(_dotted(detail, data))
     kind, value = detail["type"], detail["input"]
     if kind == "missing":
         key = str(detail["loc"][-1])
-        return LineupError(where, "missing", "every key, nothing has a default", f"add {key}: with a value")
+        return LineupError(where, "missing", "every key without a default", f"add {key}: with a value")
     if kind == "extra_forbidden":
         known = _keys(detail["loc"], model)
         return LineupError(

@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from lineup.pictures import draw_image, new_figure, save_figure
+from lineup.pictures import new_figure, plot_image, save_figure
 
 COLUMNS, MOST = 16, 128
 
 
-def draw_filters(net: nn.Module, path: Path) -> None:
+def plot_filters(net: nn.Module, path: Path) -> None:
     """Write a PNG of the kernels of the first layer of `net`; none if that is no convolution of images.
 
     Each kernel has its own scale: gray is 0, black and white are its largest weight below and above 0.
@@ -29,7 +29,7 @@ def draw_filters(net: nn.Module, path: Path) -> None:
         axes.axis("off")
     for axes, kernel in zip(figure.axes, kernels, strict=False):
         extent = kernel.abs().max().clamp(min=torch.finfo(torch.float32).tiny)
-        draw_image(axes, (kernel / extent + 1).permute(1, 2, 0) * 127.5)
+        plot_image(axes, (kernel / extent + 1).permute(1, 2, 0) * 127.5)
     save_figure(figure, path)
 
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 
-from lineup.data.pack import Pack
+from lineup.data.dataset import ImageDataset
 from lineup.evaluation.predictions import SPLITS, Answers, Predictions
 from lineup.evaluation.quality import Quality
+from lineup.models import PixelModel
 
 
 class Apply(Protocol):
@@ -45,7 +47,34 @@ class SeedScores:
     kept: dict[str, Tensor]
 
 
-def choose_samples(learn: Pack, test: Pack) -> dict[str, Sample]:
+class Evaluator(Protocol):
+    """What each package of lineup.evaluation.evaluators has; see there."""
+
+    DIGITS: int
+    HEADLINE: str
+    BRIEF: tuple[str, ...]
+
+    def score_seed(
+        self, apply: Apply, model: PixelModel, learn: ImageDataset, samples: Mapping[str, Sample], where: str
+    ) -> SeedScores:
+        """One seed's figures, answers and confusion."""
+
+    def complete(self, mean: Mapping[str, float], test_images: int) -> dict[str, float]:
+        """The means over seeds with what follows from them, in their order."""
+
+    def draw(
+        self,
+        apply: Apply,
+        model: PixelModel,
+        scores: SeedScores,
+        samples: Mapping[str, Sample],
+        classes: Sequence[str],
+        folder: Path,
+    ) -> None:
+        """The pictures of one seed."""
+
+
+def choose_samples(learn: ImageDataset, test: ImageDataset) -> dict[str, Sample]:
     """Choose what is scored: all of `val` and `test`, and as many images of `train` as `val` has.
 
     Packed images are ordered by label, so evenly spaced ones are a fixed and stratified sample.
@@ -79,5 +108,5 @@ def collect_kept(scores: Mapping[int, SeedScores]) -> dict[str, Tensor]:
     return {name: torch.stack([seed.kept[name] for seed in scores.values()]) for name in names}
 
 
-def _take(pack: Pack, places: Tensor) -> Sample:
-    return Sample(pack.images[places], pack.labels[places], pack.ids[places])
+def _take(dataset: ImageDataset, places: Tensor) -> Sample:
+    return Sample(dataset.images[places], dataset.labels[places], dataset.ids[places])

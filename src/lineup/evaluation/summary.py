@@ -4,36 +4,38 @@ import csv
 import io
 import statistics
 from collections.abc import Mapping, Sequence
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from lineup.evaluation.predictions import SPLITS, Predictions, digest_ids
 from lineup.evaluation.quality import Quality
-from lineup.evaluation.scoring import SeedScores
+from lineup.evaluation.scoring import Evaluator, SeedScores
 from lineup.statistics.intervals import seeds_interval
 
 COST = ("parameters", "trainable_parameters", "macs")
 
 
 def summarize_run(
-    scores: Mapping[int, SeedScores], test_images: int, cost: Mapping[str, int], judge: ModuleType
+    scores: Mapping[int, SeedScores], test_images: int, cost: Mapping[str, int], evaluator: Evaluator
 ) -> dict[str, float]:
     """Means over seeds, flat and in a fixed order; `cost` holds the figures named in COST.
 
-    Of several seeds also the standard deviation of the judge's headline, and the interval of its mean on
+    Of several seeds also the standard deviation of the evaluator's headline, and the interval of its mean on
     test.
     """
     figures = [seed.figures for seed in scores.values()]
     mean = {name: statistics.fmean(seed[name] for seed in figures) for name in figures[0]}
-    complete: dict[str, float] = judge.complete(mean, test_images)
-    complete |= _spread(figures, judge.HEADLINE)
-    return {**_round(complete, judge.DIGITS), **{name: cost[name] for name in COST}}
+    complete = evaluator.complete(mean, test_images)
+    complete |= _spread(figures, evaluator.HEADLINE)
+    return {**_round(complete, evaluator.DIGITS), **{name: cost[name] for name in COST}}
 
 
 def detail_run(
-    scores: Mapping[int, SeedScores], predictions: Predictions, mean: Mapping[str, float], judge: ModuleType
+    scores: Mapping[int, SeedScores],
+    predictions: Predictions,
+    mean: Mapping[str, float],
+    evaluator: Evaluator,
 ) -> dict[str, Any]:
     """Means over seeds, figures of every seed, their spread (null for one seed), classes, what was scored.
 
@@ -44,10 +46,10 @@ def detail_run(
         "images": {name: len(answers.ids) for name, answers in predictions.splits.items()},
         "ids": {name: digest_ids(answers.ids) for name, answers in predictions.splits.items()},
         "mean": dict(mean),
-        "seeds": {seed: _round(figure, judge.DIGITS) for seed, figure in figures.items()},
-        "sd": _deviations(list(figures.values()), judge.DIGITS),
-        "interval": _intervals(list(figures.values()), judge.DIGITS),
-        "per_class": _mean_classes([score.quality for score in scores.values()], judge.DIGITS),
+        "seeds": {seed: _round(figure, evaluator.DIGITS) for seed, figure in figures.items()},
+        "sd": _deviations(list(figures.values()), evaluator.DIGITS),
+        "interval": _intervals(list(figures.values()), evaluator.DIGITS),
+        "per_class": _mean_classes([score.quality for score in scores.values()], evaluator.DIGITS),
     }
 
 

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from torch import Tensor
 
-from lineup.pictures import draw_image, new_figure, save_figure
+from lineup.pictures import new_figure, plot_image, save_figure
 
 
-def draw_variations(images: Tensor, variations: Sequence[Tensor], path: Path) -> None:
+def plot_variations(images: Tensor, variations: Sequence[Tensor], path: Path) -> None:
     """Write a PNG with an image a column, and below it what an epoch each made of it.
 
     images: uint8 [n, h, w, c]; variations: one tensor of that shape an epoch, uint8 or float from 0 to 255.
@@ -18,7 +18,7 @@ def draw_variations(images: Tensor, variations: Sequence[Tensor], path: Path) ->
     grid = figure.subplots(len(rows), len(images), squeeze=False)
     for cells, (name, shown) in zip(grid, rows, strict=True):
         for axes, image in zip(cells, shown.clamp(0, 255), strict=True):
-            draw_image(axes, image)
+            plot_image(axes, image)
             axes.set(xticks=[], yticks=[])
         cells[0].set_ylabel(name, fontsize=8)
     save_figure(figure, path)

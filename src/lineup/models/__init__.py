@@ -4,11 +4,14 @@ A family is a module of this package with `build(*, outputs, channels, size, **s
 spec is its entry in params.yaml.
 """
 
+from collections.abc import Mapping
 from importlib import import_module
-from typing import Any
 
 import torch
+from pydantic import JsonValue
 from torch import Tensor, nn
+
+from lineup.components import name_family
 
 
 class PixelModel(nn.Module):
@@ -43,13 +46,19 @@ class PixelModel(nn.Module):
             start(self.normalize(images))
 
 
-def rebuild(facts: dict[str, Any]) -> PixelModel:
-    """Build the untrained model that model.json describes; its weights are loaded by the caller."""
-    family = import_module(f"lineup.models.{facts['family']}")
-    net = family.build(
-        outputs=len(facts["classes"]), channels=facts["channels"], size=facts["size"], **facts["spec"]
-    )
-    return PixelModel(net, facts["mean"], facts["std"])
+def build_model(
+    family: str,
+    spec: Mapping[str, JsonValue],
+    *,
+    outputs: int,
+    channels: int,
+    size: int,
+    mean: tuple[float, ...],
+    std: tuple[float, ...],
+) -> PixelModel:
+    """Build the untrained model of a `family`, whose `build` is given `spec`; see PixelModel for the rest."""
+    net = import_module(name_family(family)).build(outputs=outputs, channels=channels, size=size, **spec)
+    return PixelModel(net, mean, std)
 
 
 def count_parameters(model: nn.Module) -> tuple[int, int]:

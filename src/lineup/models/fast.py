@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lineup.models.narrow import speed_up
+from lineup.models.small_feature_maps import speed_up
 
 PATCH = 2
 # The running statistics of batch norm forget fast, for a training has few steps.

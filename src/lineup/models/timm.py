@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lineup.errors import LineupError
-from lineup.models.narrow import speed_up
+from lineup.models.small_feature_maps import speed_up
 
 # Between features and classifier, some of timm's nets have hidden layers of these names.
 HIDDEN = ("pre_logits", "conv_head", "norm_head", "act2")

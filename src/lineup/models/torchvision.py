@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torchvision.models import get_model
 
-from lineup.models.narrow import speed_up
+from lineup.models.small_feature_maps import speed_up
 
 
 def build(*, outputs: int, channels: int, size: int, arch: str, dropout: float) -> nn.Module:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from lineup.data.records import Records, write_records
+from lineup.data.raw import RawDataset, write_raw
 from lineup.errors import LineupError
 from lineup.sources.archive import read_members
 from lineup.sources.fetch import Remote, fetch
@@ -48,11 +48,11 @@ def save(remote: Remote, layout: Layout, target: Path) -> None:
     except LineupError:
         archive.discard()
         raise
-    write_records(records, target)
+    write_raw(records, target)
     archive.discard()
 
 
-def read_archive(path: Path, layout: Layout, *, proven: bool) -> Records:
+def read_archive(path: Path, layout: Layout, *, proven: bool) -> RawDataset:
     """Read an archive into canonical order. Unless it is `proven` already, its digests must match."""
     files = [*layout.train, *layout.test, layout.names]
     members = read_members(path, [f"{layout.folder}/{name}" for name in files])
@@ -62,7 +62,7 @@ def read_archive(path: Path, layout: Layout, *, proven: bool) -> Records:
     test = _sort_records(content, layout.test, layout.labels, path)
     if not proven:
         _prove({"train": train, "test": test, "classes": "\n".join(classes).encode()}, layout.digests, path)
-    return Records(*_parse(train, layout.labels), *_parse(test, layout.labels), classes=classes)
+    return RawDataset(*_parse(train, layout.labels), *_parse(test, layout.labels), classes=classes)
 
 
 def _split_names(text: bytes, layout: Layout, path: Path) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import torch
 from sklearn.datasets import load_digits
 from torch import Tensor
 
-from lineup.data.records import Records, write_records
+from lineup.data.raw import RawDataset, write_raw
 
 BRIGHTEST = 16
 EVERY = 5
@@ -15,14 +15,14 @@ EVERY = 5
 
 def save(target: Path) -> None:
     """Write the digits to `target`."""
-    write_records(read_digits(), target)
+    write_raw(read_digits(), target)
 
 
-def read_digits() -> Records:
+def read_digits() -> RawDataset:
     """The digits scaled from 0..16 to 0..255; every fifth record of the canonical order is a test image."""
     images, labels = _sort_digits()
     test = torch.arange(len(labels)) % EVERY == EVERY - 1
-    return Records(images[~test], labels[~test], images[test], labels[test], classes=tuple("0123456789"))
+    return RawDataset(images[~test], labels[~test], images[test], labels[test], classes=tuple("0123456789"))
 
 
 def _sort_digits() -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from lineup.data.records import Records, write_records
+from lineup.data.raw import RawDataset, write_raw
 from lineup.errors import LineupError
 
 SPLITS = ("train", "test")
@@ -20,16 +20,16 @@ ENDINGS = {".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".ti
 DEEP = ("I", "F", "I;16", "I;16B", "I;16L")
 
 
-def save(folder: Path, size: int, target: Path) -> None:
-    """Write the images below `folder` to `target`, each as an RGB square of `size` pixels.
+def save(target: Path, *, needs: str, size: int) -> None:
+    """Write the images below the folder `needs` to `target`, each as an RGB square of `size` pixels.
 
     Of an image that is no square the middle is taken. Raises LineupError for folders that are laid out
     otherwise, and for a file that is not the image its ending says.
     """
-    write_records(read_folder(folder, size), target)
+    write_raw(read_folder(Path(needs), size), target)
 
 
-def read_folder(folder: Path, size: int) -> Records:
+def read_folder(folder: Path, size: int) -> RawDataset:
     """The images below `folder`, sorted by class and pixels: how files are called makes no difference."""
     found = {split: list_classes(folder / split) for split in SPLITS}
     classes = sorted(found["train"])
@@ -39,7 +39,7 @@ def read_folder(folder: Path, size: int) -> Records:
         for split in SPLITS
         for kind, tensor in _read_split(found[split], classes, size).items()
     }
-    return Records(**tensors, classes=tuple(classes))
+    return RawDataset(**tensors, classes=tuple(classes))
 
 
 def list_classes(folder: Path) -> dict[str, list[Path]]:

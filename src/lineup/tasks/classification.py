@@ -10,9 +10,9 @@ SELECT = "accuracy"
 LARGER_IS_BETTER = True
 
 
-def loss(outputs: Tensor, images: Tensor, labels: Tensor, *, smoothing: float) -> Tensor:
+def loss(outputs: Tensor, images: Tensor, labels: Tensor, *, label_smoothing: float) -> Tensor:
     """Mean cross-entropy of logits [n, k] against labels [n], with label smoothing (Szegedy et al. 2016)."""
-    return functional.cross_entropy(outputs.float(), labels, label_smoothing=smoothing)
+    return functional.cross_entropy(outputs.float(), labels, label_smoothing=label_smoothing)
 
 
 def score(outputs: Tensor, images: Tensor, labels: Tensor) -> Tensor:

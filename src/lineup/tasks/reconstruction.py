@@ -12,10 +12,10 @@ LARGER_IS_BETTER = False
 LEAST_ERROR = 1e-10  # what a perfect image counts as, so that PSNR stays finite: 100 dB
 
 
-def loss(outputs: Tensor, images: Tensor, labels: Tensor, *, smoothing: float) -> Tensor:
+def loss(outputs: Tensor, images: Tensor, labels: Tensor, *, label_smoothing: float) -> Tensor:
     """Mean squared error of outputs in [0, 1] against raw images, both [n, c, h, w], in fp32.
 
-    labels and smoothing play no part: the target is the input.
+    labels and label_smoothing play no part: the target is the input.
     """
     return functional.mse_loss(outputs.float(), images.float() / 255)
 

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lineup.training.draw import draw_uniform
+from lineup.training.sampling import sample_uniform
 
 # Which random number decides what; a new augmentation takes a new number, so the others keep their draws.
-FLIP, ROW, COLUMN, ANGLE, CUT_ROW, CUT_COLUMN, BRIGHTNESS, CONTRAST, SATURATION, HUE, LANES = range(11)
+FLIP, ROW, COLUMN, ANGLE, CUTOUT_ROW, CUTOUT_COLUMN, BRIGHTNESS, CONTRAST, SATURATION, HUE, LANES = range(11)
 
 # Luma of ITU-R BT.601, and the axes of colour in YIQ that hue turns about.
 LUMA = (0.299, 0.587, 0.114)
@@ -32,13 +32,13 @@ def augment(
 ) -> Tensor:
     """Vary packed images uint8 [n, h, w, c]; the result is uint8 or float [n, h, w, c], 0 to 255.
 
-    draw: what chance decides, uniform in [0, 1), float [n, LANES], from `draw_epoch`; blank: the colour
+    draw: what chance decides, uniform in [0, 1), float [n, LANES], from `sample_epoch`; blank: the colour
     of cut-out squares, float [c]. flip: none, random (mirror half of the images) or alternating (mirror in
-    every second epoch those that were not in the one before, which `draw_epoch` decides); crop: move by up to
-    so many pixels (a random crop after padding); rotate: up to so many degrees to either side; shift: up to
-    these shares of width and height; fill: what comes in from outside (zeros, border, reflection); cutout:
-    side of a square painted over (DeVries and Taylor 2017); jitter: greatest relative change of brightness,
-    contrast, saturation, and of hue in turns.
+    every second epoch those that were not in the one before, which `sample_epoch` decides); crop: move by up
+    to so many pixels (a random crop after padding); rotate: up to so many degrees to either side; shift: up
+    to these fractions of width and height; fill: what comes in from outside (zeros, border, reflection);
+    cutout: side of a square painted over (DeVries and Taylor 2017); jitter: greatest relative change of
+    brightness, contrast, saturation, and of hue in turns.
     """
     mirrored = flip != "none"
     if not (mirrored or crop or rotate or any(shift) or cutout or any(jitter)):
@@ -49,17 +49,17 @@ def augment(
         images = _crop(images, draw, mirrored, crop, fill)
     if any(jitter):
         images = _jitter(images.float(), draw, jitter)
-    return _cut(images, draw, cutout, blank) if cutout else images
+    return _cutout(images, draw, cutout, blank) if cutout else images
 
 
-def draw_epoch(seed: int, epoch: int, ids: Tensor, flip: str) -> Tensor:
+def sample_epoch(seed: int, epoch: int, ids: Tensor, flip: str) -> Tensor:
     """What chance decides for the images `ids`, int64 [n], in an epoch: float32 [n, LANES] for `augment`.
 
     flip alternating: the draw of epoch 0, moved on by half a turn each epoch (Jordan 2024).
     """
-    draw = draw_uniform(seed, epoch, ids, LANES)
+    draw = sample_uniform(seed, epoch, ids, LANES)
     if flip == "alternating":
-        draw[:, FLIP] = (draw_uniform(seed, 0, ids, 1)[:, 0] + epoch / 2) % 1
+        draw[:, FLIP] = (sample_uniform(seed, 0, ids, 1)[:, 0] + epoch / 2) % 1
     return draw
 
 
@@ -156,11 +156,11 @@ def _turn_hue(images: Tensor, angle: Tensor) -> Tensor:
     return torch.einsum("nhwc,ndc->nhwd", images, matrix)
 
 
-def _cut(images: Tensor, draw: Tensor, side: int, blank: Tensor) -> Tensor:
+def _cutout(images: Tensor, draw: Tensor, side: int, blank: Tensor) -> Tensor:
     """Paint a square of `side` pixels, whole or cut off by the edge, anywhere in the image."""
     _, height, width, _ = images.shape
-    top = (draw[:, CUT_ROW] * height).long()[:, None] - side // 2
-    left = (draw[:, CUT_COLUMN] * width).long()[:, None] - side // 2
+    top = (draw[:, CUTOUT_ROW] * height).long()[:, None] - side // 2
+    left = (draw[:, CUTOUT_COLUMN] * width).long()[:, None] - side // 2
     rows = torch.arange(height, device=images.device)
     columns = torch.arange(width, device=images.device)
     inside_rows = (rows >= top) & (rows < top + side)

@@ -2,28 +2,30 @@
 
 import copy
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import partial
 from importlib import import_module
-from types import ModuleType
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from lineup.components import FREEZING, freezes, name_optimizer
 from lineup.console import Progress, Stopped, uninterrupted
-from lineup.data.pack import Pack
+from lineup.data.dataset import ImageDataset
 from lineup.errors import LineupError
 from lineup.inference import predict, to_batch
 from lineup.models import PixelModel, count_parameters
 from lineup.precision import keep_depthwise_in_fp32
 from lineup.runtime import autocast
-from lineup.training.augment import augment, draw_epoch
+from lineup.settings.run import Augmentation, Phase, Recipe
+from lineup.tasks import Task
+from lineup.training.augment import augment, sample_epoch
 from lineup.training.batches import Batches
 from lineup.training.checkpoint import Checkpoint
-from lineup.training.draw import draw_order
+from lineup.training.sampling import sample_order
 from lineup.training.schedule import Schedule
 
 SECONDS_BETWEEN_CHECKPOINTS = 60.0
@@ -71,11 +73,11 @@ class Trainer:
     def __init__(
         self,
         model: PixelModel,
-        pack: Pack,
-        task: ModuleType,
+        dataset: ImageDataset,
+        task: Task,
         *,
-        recipe: Mapping[str, Any],
-        augmentation: Mapping[str, Any],
+        recipe: Recipe,
+        augmentation: Augmentation,
         seed: int,
         device: torch.device,
         channels_last: bool,
@@ -85,7 +87,7 @@ class Trainer:
     ) -> None:
         layout = torch.channels_last if channels_last else torch.contiguous_format
         self.model = model.to(device).to(memory_format=layout)
-        if device.type == "cpu" and recipe["precision"] == "bf16":
+        if device.type == "cpu" and recipe.precision == "bf16":
             keep_depthwise_in_fp32(self.model)
         self.task, self.recipe, self.augmentation, self.seed = task, recipe, augmentation, seed
         self.on_epoch = on_epoch
@@ -96,15 +98,14 @@ class Trainer:
             label,
         )
         self.train, self.held_out = (
-            _select(pack, ~pack.held_out, device),
-            _select(pack, pack.held_out, device),
+            _select(dataset, ~dataset.held_out, device),
+            _select(dataset, dataset.held_out, device),
         )
-        blank = torch.tensor(pack.channel_mean, device=device)
-        self.vary = partial(augment, blank=blank, **augmentation)
-        self.phases = list_phases(recipe)
-        freezing = load_freezing(self.phases)
+        blank = torch.tensor(dataset.channel_mean, device=device)
+        self.vary = partial(augment, blank=blank, **vars(augmentation))
+        freezing = import_module(FREEZING) if freezes(recipe.phases) else None
         self.freezer = freezing.Freezer(self.model) if freezing else None
-        self.batches = _count_batches(len(self.train["ids"]), recipe["batch_size"])
+        self.batches = _count_batches(len(self.train["ids"]), recipe.batch_size)
         self.position = Position()
         self.sums = torch.zeros(len(task.SCORES), dtype=torch.float64, device=device)
         self.losses = torch.zeros(self.batches, device=device)
@@ -125,7 +126,7 @@ class Trainer:
                 flush=True,
             )
         try:
-            for index in range(self.position.phase, len(self.phases)):
+            for index in range(self.position.phase, len(self.recipe.phases)):
                 self._fit_phase(index, state)
                 state = None
         except torch.OutOfMemoryError as error:
@@ -139,11 +140,11 @@ class Trainer:
 
     def _fit_phase(self, index: int, state: dict[str, Any] | None) -> None:
         self._start_phase(index, state)
-        phase, position = self.phases[index], self.position
-        total = position.done - position.epoch + phase["epochs"]
+        phase, position = self.recipe.phases[index], self.position
+        total = position.done - position.epoch + phase.epochs
         try:
             with self._start_progress(phase, total) as progress:
-                while position.epoch < phase["epochs"] and not (0 < phase["patience"] <= position.stale):
+                while position.epoch < phase.epochs and not (0 < phase.patience <= position.stale):
                     self._train_epoch(progress)
                     with uninterrupted():
                         self._end_epoch(phase, progress)
@@ -156,25 +157,24 @@ class Trainer:
 
     def _start_phase(self, index: int, state: dict[str, Any] | None) -> None:
         """Build what belongs to a phase and, given the state of a checkpoint, bring all of it back."""
-        phase = self.phases[index]
+        phase = self.recipe.phases[index]
         if self.freezer:
             self.freezer.start(phase)
-        self.position.trainable[phase["name"]] = count_parameters(self.model)[1]
-        options = {key: phase[key] for key in ("lr", "momentum", "weight_decay")}
-        self.optimizer = load_optimizer(phase["optimizer"]).build(self.model, **options)
+        self.position.trainable[phase.name] = count_parameters(self.model)[1]
+        self.optimizer = build_optimizer(self.model, phase)
         if self.freezer:
             self.freezer.spread_rates(self.optimizer, phase)
-        steps = phase["epochs"] * self.batches
-        self.schedule = Schedule(self.optimizer, phase["schedule"], steps, self.batches)
+        steps = phase.epochs * self.batches
+        self.schedule = Schedule(self.optimizer, phase.schedule, steps, self.batches)
         self.average = self._start_average()
         if state:
             self._restore(state)
 
     def _start_average(self) -> AveragedModel | None:
         """The moving average of weights and statistics (Polyak and Juditsky 1992), if asked for."""
-        if not self.recipe["ema"]:
+        if not self.recipe.ema_decay:
             return None
-        average = get_ema_multi_avg_fn(self.recipe["ema"])  # type: ignore[no-untyped-call]
+        average = get_ema_multi_avg_fn(self.recipe.ema_decay)  # type: ignore[no-untyped-call]
         return AveragedModel(self.model, multi_avg_fn=average, use_buffers=True)
 
     def _train_epoch(self, progress: Progress) -> None:
@@ -204,10 +204,10 @@ class Trainer:
         epoch, ids = self.position.done, self.train["ids"]
         return Batches(
             self.train,
-            draw_order(self.seed, epoch, len(ids)).to(self.device),
-            draw_epoch(self.seed, epoch, ids, self.augmentation["flip"]),
+            sample_order(self.seed, epoch, len(ids)).to(self.device),
+            sample_epoch(self.seed, epoch, ids, self.augmentation.flip),
             self.vary,
-            batch_size=self.recipe["batch_size"],
+            batch_size=self.recipe.batch_size,
             channels_last=self.channels_last,
         )
 
@@ -228,10 +228,10 @@ class Trainer:
     def _step(self, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
         """Take one step of the optimizer; the loss and the outputs of the model before it."""
         self.optimizer.zero_grad()
-        with autocast(self.recipe["precision"], self.device):
+        with autocast(self.recipe.precision, self.device):
             outputs = self.model(images)
-            loss = self.task.loss(outputs, images, labels, smoothing=self.recipe["smoothing"])
-        loss.backward()
+            loss = self.task.loss(outputs, images, labels, label_smoothing=self.recipe.label_smoothing)
+        loss.backward()  # type: ignore[no-untyped-call]
         self.optimizer.step()
         self.schedule.after_step()
         if self.average:
@@ -239,12 +239,12 @@ class Trainer:
         self.position.step += 1
         return loss.detach(), outputs.detach()
 
-    def _end_epoch(self, phase: Mapping[str, Any], progress: Progress) -> None:
+    def _end_epoch(self, phase: Phase, progress: Progress) -> None:
         position, trained = self.position, self._means(self.sums, "train", self.train)
         validated = self._means(self._validate(), "val", self.held_out)
         position.done, position.epoch, position.step = position.done + 1, position.epoch + 1, 0
         row = {
-            "phase": phase["name"],
+            "phase": phase.name,
             "epoch": position.done,
             "lr": position.lr,
             **trained,
@@ -267,7 +267,7 @@ class Trainer:
             position.stale += 1
             return
         position.best, position.stale = score, 0
-        if self.recipe["keep"] == "best":
+        if self.recipe.checkpoint == "best":
             self.best_weights = _copy(self._judged().state_dict())
 
     def _end_phase(self) -> None:
@@ -278,7 +278,7 @@ class Trainer:
             self.model.load_state_dict(self.average.module.state_dict())
         for row in position.rows:
             row["best"] = 0
-        position.rows[-1 - (position.stale if self.recipe["keep"] == "best" else 0)]["best"] = 1
+        position.rows[-1 - (position.stale if self.recipe.checkpoint == "best" else 0)]["best"] = 1
         position.phase, position.epoch, position.stale, position.best = position.phase + 1, 0, 0, None
         self.best_weights = {}
 
@@ -287,7 +287,7 @@ class Trainer:
             self._judged(),
             self.held_out["images"],
             batch_size=VALIDATION_BATCH,
-            precision=self.recipe["precision"],
+            precision=self.recipe.precision,
             device=self.device,
             channels_last=self.channels_last,
         )
@@ -311,11 +311,11 @@ class Trainer:
         }
 
     def _images_an_epoch(self) -> int:
-        return min(len(self.train["ids"]), self.batches * int(self.recipe["batch_size"]))
+        return min(len(self.train["ids"]), self.batches * self.recipe.batch_size)
 
     def _show(self, progress: Progress) -> None:
         position = self.position
-        images = position.step * self.recipe["batch_size"]
+        images = position.step * self.recipe.batch_size
         loss, score = (self.sums[:2] / images).tolist()
         progress.show(position.done + 1, images, loss, score)
 
@@ -333,13 +333,13 @@ class Trainer:
             )
 
     def _out_of_memory(self) -> LineupError:
-        found = f"out of memory with batch_size {self.recipe['batch_size']}"
+        found = f"out of memory with batch_size {self.recipe.batch_size}"
         return LineupError(
             self.label, found, "a batch that fits", "lower the recipe's batch_size or the model's input_size"
         )
 
-    def _start_progress(self, phase: Mapping[str, Any], epochs: int) -> Progress:
-        label, images = f"{self.label} {phase['name']}".rstrip(), len(self.train["ids"])
+    def _start_progress(self, phase: Phase, epochs: int) -> Progress:
+        label, images = f"{self.label} {phase.name}".rstrip(), len(self.train["ids"])
         return Progress(label, epochs, images, self.position.done, score=self.task.SCORES[1])
 
     def _save_if_due(self) -> None:
@@ -377,32 +377,16 @@ class Trainer:
             torch.cuda.set_rng_state(state["cuda_generator"])
 
 
-def list_phases(recipe: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The recipe's phases in order, each whole: the recipe's values and what the phase overrides."""
-    common = {key: value for key, value in recipe.items() if key != "phases"}
-    named = [{**common, **changes, "name": name} for name, changes in recipe["phases"].items()]
-    return named or [{**common, "name": ""}]
+def build_optimizer(model: nn.Module, phase: Phase) -> torch.optim.Optimizer:
+    """The optimizer of `phase`, over those parameters of `model` that it trains."""
+    module = import_module(name_optimizer(phase.optimizer))
+    options = {"lr": phase.lr, "momentum": phase.momentum, "weight_decay": phase.weight_decay}
+    optimizer: torch.optim.Optimizer = module.build(model, **options)
+    return optimizer
 
 
-def load_freezing(phases: Iterable[Mapping[str, Any]]) -> ModuleType | None:
-    """The module that holds parts of a model back; None where every phase trains all of it alike.
-
-    Loaded only where it is needed, so that a change in it retrains nothing else.
-    """
-    if all(phase["trainable"] == "all" and not {"dropout", "first_rate"} & phase.keys() for phase in phases):
-        return None
-    from lineup.training import freeze
-
-    return freeze
-
-
-def load_optimizer(name: str) -> ModuleType:
-    """The module of an optimizer."""
-    return import_module(f"lineup.training.optimizers.{name}")
-
-
-def _select(pack: Pack, chosen: Tensor, device: torch.device) -> dict[str, Tensor]:
-    parts = {"images": pack.images, "labels": pack.labels, "ids": pack.ids}
+def _select(dataset: ImageDataset, chosen: Tensor, device: torch.device) -> dict[str, Tensor]:
+    parts = {"images": dataset.images, "labels": dataset.labels, "ids": dataset.ids}
     return {name: tensor[chosen].to(device) for name, tensor in parts.items()}
 
 

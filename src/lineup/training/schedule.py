@@ -1,35 +1,31 @@
 """Learning-rate schedules by name."""
 
 import math
-from collections.abc import Mapping
 from typing import Any
 
 from torch import optim
+
+from lineup.settings.run import Schedule as Spec
 
 
 class Schedule:
     """The learning rate over a phase of `steps` steps, `steps_per_epoch` of them an epoch.
 
     constant; cosine: linear warm-up over `warmup` epochs, then half a cosine to zero (Loshchilov and Hutter
-    2017); one_cycle: linearly up over the share `warmup`, linearly down to zero (Smith 2018); plateau:
+    2017); one_cycle: linearly up over the fraction `warmup`, linearly down to zero (Smith 2018); plateau:
     times `factor` after `patience` epochs without a better validation loss, not below `floor`.
     """
 
-    def __init__(
-        self, optimizer: optim.Optimizer, spec: Mapping[str, Any], steps: int, steps_per_epoch: int
-    ) -> None:
+    def __init__(self, optimizer: optim.Optimizer, spec: Spec, steps: int, steps_per_epoch: int) -> None:
         self.plateau = None
-        if spec["name"] == "plateau":
+        if spec.factor is not None and spec.patience is not None:
             self.plateau = optim.lr_scheduler.ReduceLROnPlateau(
-                optimizer, factor=spec["factor"], patience=spec["patience"], min_lr=spec["floor"]
+                optimizer, factor=spec.factor, patience=spec.patience, min_lr=spec.floor or 0.0
             )
             return
-        if spec["name"] == "one_cycle":
-            warm = spec["warmup"] * steps
-        else:
-            warm = spec.get("warmup", 0.0) * steps_per_epoch
+        warm = (spec.warmup or 0.0) * (steps if spec.name == "one_cycle" else steps_per_epoch)
         self.by_step = optim.lr_scheduler.LambdaLR(
-            optimizer, lambda step: scale(spec["name"], step, steps, warm)
+            optimizer, lambda step: scale(spec.name, step, steps, warm)
         )
 
     def after_step(self) -> None:
@@ -52,7 +48,7 @@ class Schedule:
 
 
 def scale(name: str, step: int, steps: int, warm: float) -> float:
-    """The share of the full learning rate at `step` of `steps`, of which the first `warm` lead up to it."""
+    """The fraction of the full rate at `step` of `steps`, of which the first `warm` lead up to it."""
     if step < warm:
         return (step + 1) / (warm + 1)
     done = min((step - warm) / max(steps - warm, 1), 1.0)

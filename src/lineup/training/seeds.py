@@ -8,28 +8,46 @@ from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from statistics import mean, median
-from types import ModuleType
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from lineup.data.pack import Pack
-from lineup.environment import device_name
-from lineup.errors import LineupError
-from lineup.files import write_bytes, write_text
-from lineup.models import rebuild
+from lineup import runtime
+from lineup.alarm import find_in_curve
+from lineup.components import STARTING, name_task
+from lineup.data.dataset import ImageDataset, read_dataset
+from lineup.environment import describe_environment, device_name
+from lineup.files import hash_file, write_bytes, write_text
+from lineup.models.record import (
+    ModelRecord,
+    SeedRecord,
+    name_seed,
+    name_weights,
+    read_seed,
+    rebuild,
+    write_record,
+    write_seed,
+)
+from lineup.resolved import hash_values
+from lineup.settings.run import Run
 from lineup.training.checkpoint import Checkpoint, only_trainer
-from lineup.training.fingerprint import fingerprint, hash_file
-from lineup.training.fit import Fitted, Row, Trainer, list_phases, load_freezing, load_optimizer
+from lineup.training.fit import Fitted, Row, Trainer
 
 STATE = Path(".lineup")
 
 SAMPLE = 5000  # images that a network may look at before it is trained
 
 AVERAGED = ("epochs", "seconds", "seconds_per_epoch", "images_per_second")
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a training reads: its images, never those of test, and its initial weights."""
+
+    images: Path
+    weights: Path
 
 
 @dataclass(frozen=True)
@@ -42,24 +60,6 @@ class Outputs:
 
 
 @dataclass(frozen=True)
-class Plan:
-    """All that a training depends on but its seed, as it was when the process started.
-
-    sources: hashes of the images and initial weights; code: of the modules; environment: what is recorded.
-    """
-
-    run: str
-    facts: dict[str, Any]  # what model.json will hold
-    augmentation: Mapping[str, Any]
-    recipe: Mapping[str, Any]
-    initial: Path | None  # None: the random weights stay
-    sources: Mapping[str, str]
-    code: Mapping[str, str]
-    environment: Mapping[str, str | int]
-    device: torch.device
-
-
-@dataclass(frozen=True)
 class Result:
     """What one seed gave: its learning curve, and how much was trainable in each phase."""
 
@@ -67,81 +67,156 @@ class Result:
     trainable: dict[str, int]
 
 
-def describe_model(
-    pack: Pack,
-    *,
-    task: str,
-    family: str,
-    spec: Mapping[str, Any],
-    recipe: Mapping[str, Any],
-    channels_last: bool,
-) -> dict[str, Any]:
-    """What model.json holds: all that rebuilds the model and applies it, normalisation included."""
-    return {
-        "task": task,
-        "family": family,
-        "spec": dict(spec),
-        "classes": list(pack.classes),
-        "channels": pack.images.shape[3],
-        "size": pack.images.shape[1],
-        "mean": list(pack.mean),
-        "std": list(pack.std),
-        "precision": recipe["precision"],
-        "channels_last": channels_last,
-        "threads": recipe["threads"],
-    }
+def train_run(run: Run, identity: str, inputs: Inputs, outputs: Outputs) -> None:
+    """Train the seeds of `run` that have no result yet, and write the run's files.
 
-
-def holds_tensors(path: Path) -> bool:
-    """Whether there are initial weights in the file `path`: those called random are an empty file of tensors.
-
-    Raises LineupError if it is not such a file.
+    identity: of the training without its seeds (resolved/runs). A seed whose weights are there, made with
+    this identity from these inputs, is kept: so adding a seed trains only that one, and a run killed between
+    two seeds goes on with the second.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            return bool(list(file.keys()))
-    except (OSError, SafetensorError) as error:
-        raise LineupError(
-            str(path), f"not readable ({error})", "initial weights", "run `dvc repro weights`"
-        ) from error
-
-
-def load_modules(family: str, task: str, recipe: Mapping[str, Any], initial: Path | None) -> None:
-    """Load all that such a training will load late, so that `hash_code` sees it."""
-    import_module(f"lineup.models.{family}")
-    import_module(f"lineup.tasks.{task}")
-    phases = list_phases(recipe)
-    load_freezing(phases)
-    for phase in phases:
-        load_optimizer(phase["optimizer"])
-    if initial:
-        load_starting()
-
-
-def load_starting() -> ModuleType:
-    """The module that takes over initial weights; trainings from scratch do not depend on it."""
-    from lineup.training import initial
-
-    return initial
-
-
-def train_seeds(plan: Plan, pack: Pack, seeds: Sequence[int], outputs: Outputs) -> None:
-    """Train the seeds that have no result yet, and write the run's files.
-
-    A seed whose weights are there, made by the same plan and code, is kept: so adding a seed trains only that
-    one, and a run killed between two seeds goes on with the second.
-    """
-    with only_trainer(STATE / "locks" / f"{plan.run}.lock"):
-        facts = {**plan.facts, "seeds": list(seeds)}
-        write_text(outputs.models / "model.json", json.dumps(facts, indent=2) + "\n")
-        timings = _read_timings(outputs.record, seeds)
+    # Numbers below 1e-38 count as zero. They take ten times as long, and the moments of units that died end
+    # there: AlexNet's steps took 2.5 times as long. Set before any thread starts, because those inherit it.
+    torch.set_flush_denormal(True)
+    runtime.start(run.recipe.threads)
+    device = runtime.choose_device(run.device)
+    training = SeedTraining(run, identity, inputs, outputs, device)
+    with only_trainer(STATE / "locks" / f"{run.name}.lock"):
+        write_record(training.describe_model(), outputs.models)
+        timings = _read_timings(outputs.record, run.seeds)
         results: dict[int, Result] = {}
-        for seed in seeds:
-            kept = _find_kept(plan, seed, outputs.models) if seed in timings else None
-            results[seed] = kept or _train(plan, pack, seed, outputs, results, timings)
+        for seed in run.seeds:
+            kept = training.find_kept(seed) if seed in timings else None
+            results[seed] = kept or training.train(seed, results, timings)
             _write_curves(outputs.curves, results)
-            write_text(outputs.record, json.dumps(_record(plan, pack, results, timings), indent=2) + "\n")
-        _remove_others(outputs.models, seeds)
+            record = training.describe(results, timings)
+            write_text(outputs.record, json.dumps(record, indent=2) + "\n")
+        _remove_others(outputs.models, run.seeds)
+    training.sound_alarm(results)
+
+
+class SeedTraining:
+    """The training of a run's seeds, one after another, with all that they share as it was at the start."""
+
+    def __init__(
+        self, run: Run, identity: str, inputs: Inputs, outputs: Outputs, device: torch.device
+    ) -> None:
+        self.run, self.outputs, self.device = run, outputs, device
+        self.initial = inputs.weights if run.pretrained else None
+        self.sources = {"images": hash_file(inputs.images), "weights": hash_file(inputs.weights)}
+        self.identity = identity
+        self.dataset = read_dataset(inputs.images)
+        self.environment = describe_environment(device)
+
+    def describe_model(self) -> ModelRecord:
+        """What rebuilds and applies the models of the run."""
+        run, dataset = self.run, self.dataset
+        return ModelRecord(
+            task=run.task,
+            family=run.model.family,
+            spec=run.model.spec,
+            classes=dataset.classes,
+            channels=dataset.images.shape[3],
+            size=dataset.images.shape[1],
+            mean=dataset.mean,
+            std=dataset.std,
+            precision=run.recipe.precision,
+            channels_last=run.channels_last,
+            threads=run.recipe.threads,
+            seeds=run.seeds,
+        )
+
+    def find_kept(self, seed: int) -> Result | None:
+        """The result of one seed if an earlier run of this very training left it, else None."""
+        folder = self.outputs.models
+        if not (name_weights(folder, seed).exists() and name_seed(folder, seed).exists()):
+            return None
+        record = read_seed(folder, seed)
+        if (record.fingerprint, record.weights) != (
+            self._fingerprint(seed),
+            hash_file(name_weights(folder, seed)),
+        ):
+            return None
+        print(f"{self.run.name} seed {seed}: kept, nothing it depends on has changed", flush=True)
+        return Result(record.rows, record.trainable)
+
+    def train(self, seed: int, others: Mapping[int, Result], timings: dict[int, dict[str, Any]]) -> Result:
+        """Train one seed, write its weights and record, and note in `timings` what it took.
+
+        The file of learning curves, those of the `others` included, grows epoch by epoch.
+        """
+        run, folder = self.run, self.outputs.models
+        torch.manual_seed(seed)
+        model = rebuild(self.describe_model())
+        model.start_from(_sample(self.dataset))
+        if self.initial:
+            import_module(STARTING).load(model, self.initial)
+        checkpoint = self._open_checkpoint(seed)
+        fitted = Trainer(
+            model,
+            self.dataset,
+            import_module(name_task(run.task)),
+            recipe=run.recipe,
+            augmentation=run.augmentation,
+            seed=seed,
+            device=self.device,
+            channels_last=run.channels_last,
+            checkpoint=checkpoint,
+            label=f"{run.name} seed {seed}",
+            on_epoch=lambda rows: _write_curves(self.outputs.curves, {**others, seed: Result(rows, {})}),
+        ).fit()
+        weights = name_weights(folder, seed)
+        write_bytes(weights, save(fitted.weights))
+        record = SeedRecord(self._fingerprint(seed), hash_file(weights), fitted.rows, fitted.trainable)
+        write_seed(record, folder, seed)
+        checkpoint.remove()
+        timings[seed] = self._time(fitted)
+        return Result(fitted.rows, fitted.trainable)
+
+    def describe(
+        self, results: Mapping[int, Result], timings: Mapping[int, dict[str, Any]]
+    ) -> dict[str, Any]:
+        """The record of the run's training: what it cost, and, seed by seed, what it was computed with."""
+        means = {key: round(mean(timing[key] for timing in timings.values()), 3) for key in AVERAGED}
+        first = next(iter(timings.values()))
+        return {
+            "run": self.run.name,
+            "train_images": int((~self.dataset.held_out).sum()),
+            **means,
+            "device": first["device"],
+            "threads": self.run.recipe.threads,
+            "precision": self.run.recipe.precision,
+            "trainable_parameters_by_phase": next(iter(results.values())).trainable,
+            "seeds": {str(seed): timing for seed, timing in sorted(timings.items())},
+        }
+
+    def sound_alarm(self, results: Mapping[int, Result]) -> None:
+        """Print what is alarming about the learning curves."""
+        for seed, result in results.items():
+            alarm = find_in_curve(result.rows, len(self.dataset.classes), int(self.dataset.held_out.sum()))
+            if alarm:
+                print(f"ALARM: {self.run.name} seed {seed}: {alarm}", flush=True)
+
+    def _fingerprint(self, seed: int) -> str:
+        """Of one training: what it computes, not where."""
+        return hash_values({"identity": self.identity, "seed": seed, "sources": self.sources})
+
+    def _open_checkpoint(self, seed: int) -> Checkpoint:
+        """A half-finished training goes on only with the versions and the kind of device that began it."""
+        path = STATE / "checkpoints" / self.run.name / f"seed-{seed}.pt"
+        key = [self._fingerprint(seed), torch.__version__, self.device.type]
+        return Checkpoint(path, hash_values(key))
+
+    def _time(self, fitted: Fitted) -> dict[str, Any]:
+        seconds = median(fitted.seconds)
+        return {
+            "epochs": len(fitted.rows),
+            "best_epoch": next(row["epoch"] for row in fitted.rows if row["best"]),
+            "seconds": round(sum(fitted.seconds), 2),
+            "seconds_per_epoch": round(seconds, 3),
+            "images_per_second": round(int((~self.dataset.held_out).sum()) / seconds, 1),
+            "device": device_name(self.device),
+            "environment": self.environment,
+        }
 
 
 def _read_timings(record: Path, seeds: Sequence[int]) -> dict[int, dict[str, Any]]:
@@ -153,117 +228,10 @@ def _read_timings(record: Path, seeds: Sequence[int]) -> dict[int, dict[str, Any
     return {seed: known[str(seed)] for seed in seeds if str(seed) in known}
 
 
-def _find_kept(plan: Plan, seed: int, folder: Path) -> Result | None:
-    """The result of one seed if an earlier run of this very training left it, else None."""
-    weights, story = _name_files(folder, seed)
-    if not (weights.exists() and story.exists()):
-        return None
-    told = json.loads(story.read_text(encoding="utf-8"))
-    if told["fingerprint"] != _identify(plan, seed) or told["weights"] != hash_file(weights):
-        return None
-    print(f"{plan.run} seed {seed}: kept, nothing it depends on has changed", flush=True)
-    return Result(told["rows"], told["trainable"])
-
-
-def _name_files(folder: Path, seed: int) -> tuple[Path, Path]:
-    """Where a seed's weights lie, and the story of how they came about."""
-    return folder / f"seed-{seed}.safetensors", folder / f"seed-{seed}.json"
-
-
-def _identify(plan: Plan, seed: int) -> str:
-    """The fingerprint of one training: what it computes, not where."""
-    return fingerprint(
-        seed=seed,
-        facts=plan.facts,
-        recipe=dict(plan.recipe),
-        augmentation=dict(plan.augmentation),
-        sources=dict(plan.sources),
-        code=dict(plan.code),
-    )
-
-
-def _train(
-    plan: Plan,
-    pack: Pack,
-    seed: int,
-    outputs: Outputs,
-    others: Mapping[int, Result],
-    timings: dict[int, dict[str, Any]],
-) -> Result:
-    """Train one seed, write its weights and story, and note in `timings` what it took.
-
-    The file of learning curves, those of the `others` included, grows epoch by epoch.
-    """
-    (weights, story), key = _name_files(outputs.models, seed), _identify(plan, seed)
-    torch.manual_seed(seed)
-    model = rebuild(plan.facts)
-    model.start_from(_sample(pack))
-    if plan.initial:
-        load_starting().load(model, plan.initial)
-    path = STATE / "checkpoints" / plan.run / f"seed-{seed}.pt"
-    # A half-finished training goes on only with the versions and the kind of device that began it.
-    checkpoint = Checkpoint(path, fingerprint(key=key, torch=torch.__version__, device=plan.device.type))
-    fitted = Trainer(
-        model,
-        pack,
-        import_module(f"lineup.tasks.{plan.facts['task']}"),
-        recipe=plan.recipe,
-        augmentation=plan.augmentation,
-        seed=seed,
-        device=plan.device,
-        channels_last=plan.facts["channels_last"],
-        checkpoint=checkpoint,
-        label=f"{plan.run} seed {seed}",
-        on_epoch=lambda rows: _write_curves(outputs.curves, {**others, seed: Result(rows, {})}),
-    ).fit()
-    write_bytes(weights, save(fitted.weights))
-    told = {
-        "fingerprint": key,
-        "weights": hash_file(weights),
-        "rows": fitted.rows,
-        "trainable": fitted.trainable,
-    }
-    write_text(story, json.dumps(told, indent=2) + "\n")
-    checkpoint.remove()
-    timings[seed] = _time(plan, pack, fitted)
-    return Result(fitted.rows, fitted.trainable)
-
-
-def _sample(pack: Pack) -> Tensor:
+def _sample(dataset: ImageDataset) -> Tensor:
     """About `SAMPLE` of the training images, uint8 [n, c, h, w], spread evenly over them."""
-    images = pack.images[~pack.held_out]
+    images = dataset.images[~dataset.held_out]
     return images[:: max(1, len(images) // SAMPLE)].permute(0, 3, 1, 2)
-
-
-def _time(plan: Plan, pack: Pack, fitted: Fitted) -> dict[str, Any]:
-    seconds = median(fitted.seconds)
-    return {
-        "epochs": len(fitted.rows),
-        "best_epoch": next(row["epoch"] for row in fitted.rows if row["best"]),
-        "seconds": round(sum(fitted.seconds), 2),
-        "seconds_per_epoch": round(seconds, 3),
-        "images_per_second": round(int((~pack.held_out).sum()) / seconds, 1),
-        "device": device_name(plan.device),
-        "environment": dict(plan.environment),
-    }
-
-
-def _record(
-    plan: Plan, pack: Pack, results: Mapping[int, Result], timings: Mapping[int, dict[str, Any]]
-) -> dict[str, Any]:
-    """The run's training in figures: what it cost, and, seed by seed, what it was computed with."""
-    means = {key: round(mean(timing[key] for timing in timings.values()), 3) for key in AVERAGED}
-    first = next(iter(timings.values()))
-    return {
-        "run": plan.run,
-        "train_images": int((~pack.held_out).sum()),
-        **means,
-        "device": first["device"],
-        "threads": plan.recipe["threads"],
-        "precision": plan.recipe["precision"],
-        "trainable_parameters_by_phase": next(iter(results.values())).trainable,
-        "seeds": {str(seed): timing for seed, timing in sorted(timings.items())},
-    }
 
 
 def _write_curves(path: Path, results: Mapping[int, Result]) -> None:
@@ -278,7 +246,9 @@ def _write_curves(path: Path, results: Mapping[int, Result]) -> None:
 
 def _remove_others(folder: Path, seeds: Sequence[int]) -> None:
     """Remove what belongs to seeds that are no longer declared."""
-    wanted = {"model.json"} | {path.name for seed in seeds for path in _name_files(folder, seed)}
+    wanted = {"model.json"} | {
+        path(folder, seed).name for seed in seeds for path in (name_weights, name_seed)
+    }
     for path in folder.iterdir():
         if path.name not in wanted:
             path.unlink()

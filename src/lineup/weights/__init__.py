@@ -1,1 +1,1 @@
-"""Where initial weights come from: one module a source, each with `fetch(*, needs, **options) -> Initial`."""
+"""Where initial weights come from: one module a source, each with `fetch(**options) -> Initial`."""

@@ -21,7 +21,7 @@ FOLDER = Path(".lineup/downloads")
 BYTE = 255  # timm's mean and std are on the scale 0 to 1
 
 
-def fetch(*, needs: str, model: str, revision: str) -> Initial:
+def fetch(*, model: str, revision: str) -> Initial:
     """Fetch timm's weights called `model`, as in resnet18.a1_in1k; revision: a branch or commit of the hub.
 
     A file put into FOLDER under the model's name goes before the hub. Raises LineupError, which names that

@@ -7,13 +7,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lineup.comparison.figures import format_figure, name_metric
+from lineup.comparison.metrics import format_metric, name_metric
 from lineup.comparison.pictures.style import BAR, CLAIM, INK, MARK, STYLE, name_run
 from lineup.comparison.task import Row
 from lineup.pictures import new_figure
 
 
-def draw_accuracy(rows: Sequence[Row]) -> Figure:
+def plot_accuracy(rows: Sequence[Row]) -> Figure:
     """Draw test accuracy with its interval as a bar a measured run, best first, claims as marks."""
     with mpl.rc_context(STYLE):
         figure, axes = _draw_bars(rows, "accuracy", "test accuracy, 95 % interval")
@@ -25,7 +25,7 @@ def draw_accuracy(rows: Sequence[Row]) -> Figure:
     return figure
 
 
-def draw_error(rows: Sequence[Row]) -> Figure:
+def plot_error(rows: Sequence[Row]) -> Figure:
     """Draw mean squared error on test as a bar a measured run, best first, claims as marks."""
     with mpl.rc_context(STYLE):
         figure, axes = _draw_bars(rows, "mse", "mean squared error on test")
@@ -42,7 +42,7 @@ def _draw_bars(rows: Sequence[Row], quantity: str, label: str) -> tuple[Figure, 
         axes.barh(place, value, color=BAR, height=0.62)
         if claim:
             axes.plot(claim, place, ms=16, **MARK)
-        end, text = max(value, claim, row["test_high"] or 0), format_figure(metric, value)
+        end, text = max(value, claim, row["test_high"] or 0), format_metric(metric, value)
         axes.annotate(text, (end, place), (8, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set_yticks(range(len(rows)), [name_run(row) for row in rows])
     axes.invert_yaxis()
@@ -61,7 +61,7 @@ def _find_claim(row: Row, quantity: str) -> float:
     return row["claimed"] or 0.0 if named else 0.0
 
 
-def draw_gap(rows: Sequence[Row]) -> Figure:
+def plot_gap(rows: Sequence[Row]) -> Figure:
     """Draw how far accuracy on train lies above that on validation, a line a run, the widest gap first."""
     ranked = sorted(rows, key=lambda row: -row["gap"])
     with mpl.rc_context(STYLE):

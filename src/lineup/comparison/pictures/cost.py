@@ -20,7 +20,7 @@ MACHINES = (BAR, CLAIM, "#8250df", FRONT, "#6e7781")
 ROWS_PER_INCH = 8  # so that names find room beside their dots
 
 
-def draw_cost(rows: Sequence[Row]) -> Figure:
+def plot_cost(rows: Sequence[Row]) -> Figure:
     """Draw test accuracy against latency of one image; a line joins runs that none beats in both.
 
     Milliseconds of two machines do not compare, so each machine has a colour and a line of its own.
@@ -30,7 +30,7 @@ def draw_cost(rows: Sequence[Row]) -> Figure:
     return _draw_against(groups or {"": []}, "latency_ms", "milliseconds for one image (logarithmic)")
 
 
-def draw_size(rows: Sequence[Row]) -> Figure:
+def plot_size(rows: Sequence[Row]) -> Figure:
     """Draw test accuracy against parameters; the line joins runs that none beats in both."""
     return _draw_against({"": rows}, "parameters", "parameters (logarithmic)", EngFormatter(sep=""))
 

@@ -18,7 +18,7 @@ STROKES = ("-", "--", ":", "-.")
 STYLES = [(color, stroke) for colors in (PAIRS[::2], PAIRS[1::2]) for stroke in STROKES for color in colors]
 
 
-def draw_overlay(curves: Sequence[Row], quantity: str, title: str) -> Figure:
+def plot_overlay(curves: Sequence[Row], quantity: str, title: str) -> Figure:
     """Draw `quantity` on validation by epoch, a line a run."""
     runs = list(dict.fromkeys(row["run"] for row in curves))
     with mpl.rc_context(STYLE):
@@ -33,7 +33,7 @@ def draw_overlay(curves: Sequence[Row], quantity: str, title: str) -> Figure:
     return figure
 
 
-def draw_run(curves: Sequence[Row], titles: Mapping[str, str]) -> Figure:
+def plot_run(curves: Sequence[Row], titles: Mapping[str, str]) -> Figure:
     """Draw the quantities of one run side by side by epoch: validation as a line, train dashed."""
     with mpl.rc_context(STYLE):
         figure = new_figure(8, 2.7)

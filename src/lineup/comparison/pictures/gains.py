@@ -6,7 +6,7 @@ import matplotlib as mpl
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lineup.comparison.figures import format_differences, is_share, is_smaller_better, name_metric
+from lineup.comparison.metrics import format_differences, is_share, is_smaller_better, name_metric
 from lineup.comparison.pictures.style import CLAIM, FRONT, INK, STYLE
 from lineup.comparison.task import Row
 from lineup.pictures import new_figure
@@ -15,7 +15,7 @@ UNSURE = "#8c959f"
 LABELS = {FRONT: "really better", CLAIM: "really worse", UNSURE: "cannot be told apart"}
 
 
-def draw_gains(rows: Sequence[Row], headline: str) -> Figure:
+def plot_gains(rows: Sequence[Row], headline: str) -> Figure:
     """Draw how far each run of `gains.list_gains` is from its twin, the best gain first.
 
     headline: what differs, as in Task; of an error the least is the best.

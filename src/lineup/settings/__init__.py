@@ -1,0 +1,1 @@
+"""What the parameters come to: frozen, typed values, which stages and the library are given."""
