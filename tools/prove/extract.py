@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lineup.errors import LineupError
 
-HELD_OUT, TEST = 20, 20
+HELD_OUT, TEST = 10, 10
 
 
 def extract(source: Path, target: Path, train: int) -> None:

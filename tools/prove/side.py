@@ -17,7 +17,7 @@ from prove.stage import LIBRARIES, run_stage
 
 # What is left of a recipe: epochs of each phase, images of a batch, and steps of an epoch, the last with half
 # a batch.
-EPOCHS, BATCH, STEPS = 2, 32, 2
+EPOCHS, BATCH, STEPS = 2, 8, 2
 LIMITS = {"epochs": EPOCHS, "batch_size": BATCH}
 # What a commit needs to run its stages; older ones have other files.
 NEEDED = (
