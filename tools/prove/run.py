@@ -47,7 +47,7 @@ def main(*words: str) -> None:
         print(f"no stage has other code than in {before[:12]}: nothing to prove")
         return
     kinds = find_kinds(changed, resolver)
-    compared = prove(before, after, list(dict.fromkeys(kinds.values())), resolver.params)
+    compared = prove(before, after, list(dict.fromkeys(kinds.values())), resolver.params, asked.precision)
     found = {name: compared[kinds[name]] for name in changed}
     proof = Proof(
         before=before,
@@ -56,11 +56,12 @@ def main(*words: str) -> None:
         processor=processor_name(),
         torch=torch.__version__,
         steps=count_steps(changed, resolver.params),
+        precision=asked.precision,
         equal={name: list_pairs(name, resolver, known) for name in changed if found[name] is None},
         different=tuple(name for name in changed if found[name] is not None),
         complete=True,
     )
-    path = FOLDER / f"{before[:12]}-{after[:12]}.json"
+    path = FOLDER / f"{name_proof(before, after, asked.precision)}.json"
     write_proof(proof, path)
     print(f"{path}: equal {len(proof.equal)}, different {len(proof.different)}; next: dvc repro resolve")
     for name in proof.different:
@@ -71,6 +72,8 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make prove", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--since", required=True, help="the commit that results were made with")
     parser.add_argument("runs", nargs="*", help="only these runs (all)")
+    text = "train all in this precision, where the processor emulates the one declared"
+    parser.add_argument("--precision", choices=("", "fp32", "bf16"), default="", help=text)
     return parser.parse_args(words)
 
 
@@ -137,11 +140,18 @@ def mask_numbers(values: Any) -> Any:
     return "number" if isinstance(values, int | float) and not isinstance(values, bool) else values
 
 
-def prove(before: str, after: str, changed: Sequence[str], params: Params) -> dict[str, str | None]:
+def name_proof(before: str, after: str, precision: str) -> str:
+    """How a proof is called."""
+    return "-".join(word for word in (before[:12], after[:12], precision) if word)
+
+
+def prove(
+    before: str, after: str, changed: Sequence[str], params: Params, precision: str
+) -> dict[str, str | None]:
     """What differs of each stage, None for equal bits; from an earlier call as far as that came."""
-    progress = STATE / f"{before[:12]}-{after[:12]}.json"
+    progress = STATE / f"{name_proof(before, after, precision)}.json"
     found: dict[str, str | None] = json.loads(progress.read_text()) if progress.exists() else {}
-    sides = [Side(before, STATE / "before"), Side(after, STATE / "after")]
+    sides = [Side(before, STATE / "before", precision), Side(after, STATE / "after", precision)]
     todo = [
         name for name in order(changed, params) if name not in found or needed_again(name, found, changed)
     ]

@@ -29,8 +29,9 @@ NEEDED = (
 class Side:
     """The commit `commit` in `folder`."""
 
-    def __init__(self, commit: str, folder: Path) -> None:
+    def __init__(self, commit: str, folder: Path, precision: str) -> None:
         self.commit, self.folder = commit, folder
+        self.limits = {**LIMITS, **({"precision": precision} if precision else {})}
         self.log = folder.with_suffix(".log")
         self.processes = get_context("forkserver")
         self.processes.set_forkserver_preload(LIBRARIES)
@@ -49,7 +50,7 @@ class Side:
             self.folder / "transfer.yaml",
         ):
             if path.exists():
-                _shorten_file(path)
+                _shorten_file(path, self.limits)
         if (self.folder / "stages/resolve.py").exists() and (failed := self.run("resolve")):
             fix = f"see {self.log}"
             raise LineupError("resolve", failed, "parameters that both commits accept", fix)
@@ -78,23 +79,31 @@ class Side:
         return f"fails in commit {self.commit[:12]} ({' '.join(said)})"
 
 
-def _shorten_file(path: Path) -> None:
+def _shorten_file(path: Path, limits: Mapping[str, Any]) -> None:
     yaml = YAML(typ="safe", pure=True)
     data = yaml.load(path)
     with path.open("w", encoding="utf-8") as file:
-        yaml.dump(shorten(data), file)
+        yaml.dump(shorten(data, limits), file)
 
 
-def shorten(data: Any) -> Any:
-    """Parameters with few epochs, small batches and the first seed alone, whatever else they hold."""
+def shorten(data: Any, limits: Mapping[str, Any]) -> Any:
+    """Parameters within `limits`, and with the first seed alone, whatever else they hold.
+
+    limits: by key, the largest number, or the word that every entry is given.
+    """
     if isinstance(data, Mapping):
-        return {key: _shorten_value(key, value) for key, value in data.items()}
-    return [shorten(each) for each in data] if isinstance(data, list) else data
+        return {key: _shorten_value(key, value, limits) for key, value in data.items()}
+    return [shorten(each, limits) for each in data] if isinstance(data, list) else data
 
 
-def _shorten_value(key: object, value: Any) -> Any:
-    if key in LIMITS and isinstance(value, int):
-        return min(value, LIMITS[str(key)])
+def _shorten_value(key: object, value: Any, limits: Mapping[str, Any]) -> Any:
+    if key in limits:
+        limit = limits[str(key)]
+        return min(value, limit) if isinstance(limit, int) else limit
+    if key == "recipes":
+        # Where a key has its default, it may not be written.
+        words = {name: limit for name, limit in limits.items() if isinstance(limit, str)}
+        return {name: {**shorten(entry, limits), **words} for name, entry in value.items()}
     if key == "seeds" and isinstance(value, list):
         return value[:1]
-    return shorten(value)
+    return shorten(value, limits)

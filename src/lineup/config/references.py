@@ -65,11 +65,13 @@ def find_bad_sources(params: Params, locate: Locate) -> Iterator[LineupError]:
 
 def find_wrong_rows(params: Params, locate: Locate) -> Iterator[LineupError]:
     """Runs for rows that no report has, rows that two reports have, and protocols that name no entry."""
-    rows = [row for report in params.reports.values() for row in report.rows]
-    for row in sorted({row for row in rows if rows.count(row) > 1}):
-        yield LineupError(
-            locate("reports"), f"row {row} stands in two reports", "each row once", "rename one"
-        )
+    rows: dict[str, str] = {}
+    for report, each in params.reports.items():
+        for row in each.rows:
+            if row in rows:
+                where, found = locate(f"reports.{report}.rows.{row}"), f"also a row of report {rows[row]}"
+                yield LineupError(where, found, "each row once", "rename one")
+            rows.setdefault(row, report)
     for section in ("runs", "waiting"):
         for name, run in getattr(params, section).items():
             if run.row is not None and run.row not in rows:

@@ -37,6 +37,7 @@ def resolve_run(params: Params, name: str) -> ResolvedRun:
     run = find_run(params, name)
     spec = params.models[run.family][run.model]
     augmentation = find_augment(params, run).model_dump()
+    augmentation |= {key: tuple(augmentation[key]) for key in ("shift", "jitter")}
     return ResolvedRun(
         name=name,
         task=run.task,
@@ -130,8 +131,11 @@ def list_claims(params: Params) -> dict[str, list[Claim]]:
 
 def resolve_rows(params: Params, locate: Locate = str) -> dict[str, Protocol]:
     """What every row of every report fixes. Raises LineupError for a `like` that names no entry."""
-    rows = {row: entry.fixes for report in params.reports.values() for row, entry in report.rows.items()}
-    return resolve_protocols(params.protocols, rows, locate)
+    rows, places = dict[str, Protocol](), {name: f"protocols.{name}" for name in params.protocols}
+    for report, each in params.reports.items():
+        rows |= {row: entry.fixes for row, entry in each.rows.items()}
+        places |= {row: f"reports.{report}.rows.{row}.fixes" for row in each.rows}
+    return resolve_protocols(params.protocols, rows, lambda name: locate(places[name]))
 
 
 def resolve_entry(params: Params, run: Run) -> Entry:

@@ -174,6 +174,8 @@ def _inner(node: dict[str, Any], part: int | str) -> dict[str, Any]:
         return {"$ref": node["discriminator"]["mapping"][part]}
     if "oneOf" in node:  # told apart by a function, which the JSON schema does not show
         return next(each for each in node["oneOf"] if "$ref" in each)
+    if "items" in node:
+        return dict(node["items"])
     if part in node.get("properties", {}):
         return dict(node["properties"][part])
     others = (

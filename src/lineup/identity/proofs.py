@@ -20,7 +20,7 @@ class Proof:
     """What was run on both sides, and what gave equal bits.
 
     before, after: commits; processor, torch: where and with what it was run; steps: of training at most, in
-    a run; equal: {stage@name: pairs of hashes before and after, of its code, and of its identity where the
+    a run; precision: of all trainings, empty for that which each declares; equal: {stage@name: pairs of hashes before and after, of its code, and of its identity where the
     values have other names}; different: names whose bits differ; complete: False for one that was cut short,
     of which nothing is taken.
     """
@@ -31,6 +31,7 @@ class Proof:
     processor: str
     torch: str
     steps: int
+    precision: str
     equal: Mapping[str, Sequence[tuple[str, str]]]
     different: tuple[str, ...]
     complete: bool

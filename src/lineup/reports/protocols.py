@@ -19,7 +19,8 @@ def resolve_protocols(
     """What each of `rows` fixes: {row: {path into a run's settings: expected value or rule}}.
 
     `like` names entries of `shared` or `rows` that hold as well (a row's own value goes before theirs, a
-    later one's before an earlier one's). Raises LineupError for unknown names, which `locate` places.
+    later one's before an earlier one's). Raises LineupError for unknown names; `locate` says where an entry
+    stands.
     """
     entries = {**shared, **rows}
     return {row: _resolve(row, entries, (), locate) for row in rows}
@@ -71,8 +72,8 @@ def _resolve(
     name: str, entries: Mapping[str, Protocol], above: tuple[str, ...], locate: Callable[[str], str]
 ) -> dict[str, Any]:
     if name not in entries or name in above:
-        place = locate(f"{above[-1]}: like")
-        raise LineupError(place, name, "another entry that does not refer back", nearest(name, entries))
+        where, expected = f"{locate(above[-1])}.like", "another entry that does not refer back"
+        raise LineupError(where, name, expected, nearest(name, entries))
     entry, resolved = dict(entries[name]), dict[str, Any]()
     for other in entry.pop("like", []):
         resolved |= _resolve(str(other), entries, (*above, name), locate)
