@@ -152,9 +152,7 @@ def prove(
     progress = STATE / f"{name_proof(before, after, precision)}.json"
     found: dict[str, str | None] = json.loads(progress.read_text()) if progress.exists() else {}
     sides = [Side(before, STATE / "before", precision), Side(after, STATE / "after", precision)]
-    todo = [
-        name for name in order(changed, params) if name not in found or needed_again(name, found, changed)
-    ]
+    todo = order([name for name in changed if name not in found], params)
     with ThreadPool(len(sides)) as pool:
         pool.map(Side.lay_out, sides)
         for number, name in enumerate(todo, start=1):
@@ -165,13 +163,8 @@ def prove(
     return found
 
 
-def needed_again(name: str, found: Mapping[str, str | None], changed: Sequence[str]) -> bool:
-    """Whether a stage that has been compared is run once more: another may need what it makes."""
-    return name.partition("@")[0] in ("train", "weights") and any(each not in found for each in changed)
-
-
 def order(changed: Sequence[str], params: Params) -> list[str]:
-    """The stages that are run, each after what it needs: a run may start from another's weights."""
+    """The stages `changed` and all that they need, in an order in which they can be run."""
     graph: dict[str, set[str]] = {}
 
     def add(name: str) -> None:
