@@ -12,7 +12,7 @@ TOOLS := PYTHONPATH="$(CURDIR)/src:$(CURDIR)/tools"
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help quickstart test lint types fresh check start readme screens bench bundle unbundle sweep repro keep review board
+.PHONY: help quickstart test lint types fresh check readme screens bench bundle unbundle sweep repro prove review board
 
 help:  ## list the targets
 	@sed -n 's/^\([a-z.]*\):.*## /\1|/p' $(MAKEFILE_LIST) | awk -F '|' '{printf "make %-17s %s\n", $$1, $$2}'
@@ -50,17 +50,15 @@ fresh: $(READY)  ## check that the committed results belong to the committed cod
 check:  ## run what CI runs on every push
 	@.ci/run
 
-start: $(READY)  ## move a waiting run into runs: make start RUN=name
-	@python tools/start.py $(RUN)
-
 # What the command line may give: a variable of the environment that happens to have such a name is not meant.
-RUN :=
+PRECISION :=
 FROM :=
 NAME :=
 JOBS :=
 SINCE :=
 PAGE :=
 PORT :=
+MODELS :=
 # For bundle: the runs, where the parts go and how large, and what the other machine has and lacks.
 RUNS :=
 OUT := .lineup/bundle
@@ -83,8 +81,8 @@ sweep: $(READY)  ## list the declared grids, or run one: make sweep NAME=a7 JOBS
 repro: $(READY)  ## dvc repro with trainings side by side: make repro JOBS=2
 	@$(TOOLS) python -m jobs.run "$(or $(JOBS),2)"
 
-keep: $(READY)  ## record what a change in src/lineup/training does not reach: make keep [SINCE=HEAD]
-	@$(TOOLS) python tools/keep.py $(SINCE)
+prove: $(READY)  ## show that changed code gives the same bits: make prove SINCE=HEAD^ [RUNS="d3"] [PRECISION=fp32]
+	@$(TOOLS) python -m prove --since "$(or $(SINCE),HEAD^)" --precision "$(PRECISION)" $(RUNS)
 
 # For review: CHECKS and REPORT are named in it, POST is the number of a pull request; the workflow sets them.
 review: $(READY)  ## what changed, and whether it is real: make review SINCE=main [PAGE=review.html]
@@ -101,8 +99,8 @@ readme: $(READY)  ## bring the tables of results in README and docs/transfer.md 
 screens: $(READY)  ## draw what DVC's commands print, for README: make screens NAME=metrics
 	@python tools/screens.py $(NAME)
 
-bench: $(READY)  ## measure training speed against the usual loop and the compute limit
-	@$(TOOLS) python -m bench.run --write metrics/bench.json
+bench: $(READY)  ## measure training speed against the usual loop and the compute limit: make bench MODELS="d3"
+	@$(TOOLS) python -m bench.run $(if $(MODELS),--models $(MODELS)) --write metrics/bench.json
 
 # Only when asked for by name: the times of a fresh clone say nothing about which file is newer.
 ifneq (,$(filter requirements.txt,$(MAKECMDGOALS)))

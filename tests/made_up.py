@@ -7,15 +7,20 @@ import runpy
 import zlib
 from collections.abc import Mapping
 from contextlib import redirect_stdout
+from functools import cache
 from io import StringIO
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from parameters import check_data, resolve
 from PIL import Image
 from ruamel.yaml import YAML
 
+from lineup.comparison.run import compare_runs, print_comparison, write_comparison, write_curves, write_tables
+from lineup.config.files import read_files
+from lineup.config.resolve import resolve_comparison
 from lineup.evaluation.outcomes import write_outcomes
 
 ROOT = Path(__file__).parents[1]
@@ -37,11 +42,18 @@ IMAGES = 300
 WAITING = {"swin": "A9", "vgg16": "B12"}
 
 
+@cache
+def read_reports() -> str:
+    """What the reports claim and fix, as JSON."""
+    data = read_files(ROOT / "params.yaml").data
+    return json.dumps({section: data[section] for section in ("protocols", "reports")})
+
+
 def declare(runs: Mapping[str, tuple[str | None, list[int]]], waiting: Mapping[str, str]) -> str:
-    """A params.yaml with these runs {name: (row, seeds)} and waiting ones {name: row}."""
-    data = YAML(typ="safe", pure=True).load(ROOT / "tests/tiny.yaml")
+    """A params.yaml with these runs {name: (row, seeds)}, waiting ones {name: row}, and all reports."""
+    data = YAML(typ="safe", pure=True).load(ROOT / "tests/tiny.yaml") | json.loads(read_reports())
     example = data["runs"]["dense"]
-    data["models"]["autoencoder"] = {"small": {"filters": [4, 8], "bottleneck": 8, "batch_norm": False}}
+    data["models"]["autoencoder"] = {"small": {"filters": [4, 8], "bottleneck": 8}}
     data["waiting_weights"] = {}
     data["runs"] = {name: example | {"row": row, "seeds": seeds} for name, (row, seeds) in runs.items()}
     for name in set(AUTOENCODERS) & set(runs):
@@ -146,8 +158,6 @@ def put_picture(path: Path) -> None:
 
 def make_project(folder: Path) -> None:
     """A folder in which every stage before compare has run."""
-    for name in ("claims.csv", "protocols.yaml"):
-        (folder / name).write_bytes((ROOT / name).read_bytes())
     declared = {run: (row, seeds) for run, (row, seeds, _, _) in RUNS.items()}
     (folder / "params.yaml").write_text(declare(declared, WAITING))
     for name in ("digits", "removed"):
@@ -162,24 +172,35 @@ def make_project(folder: Path) -> None:
 
 
 def compare(folder: Path, monkeypatch: pytest.MonkeyPatch, *, drawn: bool = False) -> list[dict[str, str]]:
-    """Run the stage in `folder` and return the rows of metrics/comparison.csv.
+    """Do what the stage does in `folder`, and return the rows of metrics/comparison.csv.
 
     The page and the pictures take most of the stage's time, and are made where a test looks at them.
     """
     monkeypatch.chdir(folder)
-    main = runpy.run_path(str(ROOT / "stages/compare.py"))["main"]
-    if not drawn:
-        monkeypatch.setitem(main.__globals__, "format_report", lambda *_: "")
-        monkeypatch.setitem(main.__globals__, "save_figure", lambda *_: None)
-    main()
+    found = compare_runs(resolve_comparison(check_data(json.loads(Path("params.yaml").read_text()))))
+    if drawn:
+        write_comparison(found)
+    else:
+        write_tables(found)
+        write_curves(found)
+    print_comparison(found)
     return read_csv(folder / "metrics/comparison.csv")
 
 
+def run_stage(folder: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run a stage of the comparison in `folder` and in this process."""
+    monkeypatch.chdir(folder)
+    runpy.run_path(str(ROOT / f"stages/{name}.py"))["main"]()
+
+
 def make_compared(folder: Path) -> None:
-    """A project after compare, with its page and pictures, and in the file `said` what that has printed."""
+    """A project after compare and report, and in the file `said` what compare has printed."""
     make_project(folder)
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(StringIO()) as said:
-        compare(folder, patch, drawn=True)
+    resolve(folder, "compare")
+    with pytest.MonkeyPatch.context() as patch:
+        with redirect_stdout(StringIO()) as said:
+            run_stage(folder, "compare", patch)
+        run_stage(folder, "report", patch)
     (folder / "said").write_text(said.getvalue())
 
 

@@ -52,6 +52,13 @@ class Pipeline:
             timeout=SECONDS,
         )  # fmt: skip
 
+    def run_stage(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a stage's script by itself, with the code of this folder."""
+        return subprocess.run(
+            ["python", f"stages/{name}.py", *words], cwd=self.folder, capture_output=True, text=True,
+            env={**self.environment(), "PYTHONPATH": "src"}, check=False, timeout=SECONDS,
+        )  # fmt: skip
+
     def environment(self) -> dict[str, str]:
         base = dict(os.environ) if self.new_processes else forks.environment()
         return {**base, "DVC_SITE_CACHE_DIR": str(self.folder.parent / "dvc"), "COLUMNS": "100"}

@@ -1,7 +1,9 @@
-"""Run stages on nothing but their declared files, and record what they read of params.yaml.
+"""Run stages on nothing but the data and the code that DVC knows of.
 
-`python record_reads.py WORKSPACE SANDBOXES` with {stage: {"script", "words", "deps"}} as JSON on stdin.
-Prints JSON: {name: {"read": [dotted keys], "spare": [deps without which the stage succeeds]}}.
+`python record_reads.py WORKSPACE SANDBOXES` with {stage: {"words", "code", "files", "deps", "needs"}} as JSON
+on stdin: the words of its call, and what it is given of the workspace. All other modules are there as names
+alone, enough for types. If `needs` is true, it is also tried without each of `deps`. Prints JSON: {stage:
+{"loaded": [modules of lineup], "spare": [deps without which it succeeds]}}. Each stage has its own process.
 """
 
 import json
@@ -9,81 +11,49 @@ import os
 import runpy
 import shutil
 import sys
-from collections.abc import Iterator
+import traceback
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
-
-from lineup.config import params
-
-
-class Reading:
-    """A stand-in for a part of the parameters that notes in `log` which values are taken from it."""
-
-    def __init__(self, value: Any, place: str, log: set[str]) -> None:
-        self._value, self._place, self._log = value, place, log
-
-    def __getattr__(self, key: str) -> Any:
-        return self._take(key, getattr(self._value, key))
-
-    def __getitem__(self, key: str) -> Any:
-        return self._take(key, self._value[key])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._value)
-
-    def get(self, key: str, default: Any) -> Any:
-        return self[key] if key in self._value else default
-
-    def items(self) -> list[tuple[str, Any]]:
-        return [(key, self[key]) for key in self._value]
-
-    def values(self) -> list[Any]:
-        return [self[key] for key in self._value]
-
-    def model_dump(self, **options: Any) -> Any:
-        dumped = self._value.model_dump(**options)
-        self._log |= set(list_leaves(dumped, self._place))
-        return dumped
-
-    def _take(self, key: str, value: Any) -> Any:
-        place = f"{self._place}.{key}".lstrip(".")
-        if isinstance(value, BaseModel | dict):
-            return Reading(value, place, self._log)
-        self._log.add(place)
-        return value
-
-
-def list_leaves(data: Any, place: str = "") -> Iterator[str]:
-    """The dotted keys of all values in `data`; an empty mapping is a value."""
-    if not isinstance(data, dict) or not data:
-        yield place
-        return
-    for key, value in data.items():
-        yield from list_leaves(value, f"{place}.{key}".lstrip("."))
+# A module in which every name is an empty class.
+STUB = "def __getattr__(name):\n    return type(name, (), {})\n"
 
 
 def main(workspace: Path, sandboxes: Path) -> None:
     stages = json.load(sys.stdin)
-    found = {name: record(workspace, sandboxes / name, **stage) for name, stage in stages.items()}
+    sandboxes.mkdir()
+    for name, stage in stages.items():
+        fork = os.fork()
+        if not fork:
+            try:
+                found = record(workspace, sandboxes / name, name.partition("@")[0], stage)
+                (sandboxes / f"{name}.json").write_text(json.dumps(found))
+            except BaseException:
+                traceback.print_exc()
+            finally:
+                sys.stderr.flush()
+                os._exit(0)
+        os.waitpid(fork, 0)
+    found = {name: json.loads((sandboxes / f"{name}.json").read_text()) for name in stages}
     print(json.dumps(found), file=sys.__stdout__)
 
 
-def record(
-    workspace: Path, sandbox: Path, script: str, words: list[str], deps: list[str]
-) -> dict[str, list[str]]:
-    log: set[str] = set()
-    load = params.load
-    params.load = lambda *path: Reading(load(*path), "", log)
-    copy(workspace, sandbox, ["params.yaml", *deps])
+def record(workspace: Path, sandbox: Path, kind: str, stage: dict[str, Any]) -> dict[str, list[str]]:
+    copy(workspace, sandbox, [*stage["code"], *stage["files"], *stage["deps"]])
+    for path in (workspace / "src").rglob("*.py"):
+        target = sandbox / path.relative_to(workspace)
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(STUB)
     os.chdir(sandbox)
-    run = runpy.run_path(script)["main"]
-    run(*words)
-    read = sorted(log)
-    spare = [dep for dep in deps if succeeds_without(dep, run, words)]
-    params.load = load
-    return {"read": read, "spare": spare}
+    sys.path.insert(0, str(sandbox / "src"))
+    run = runpy.run_path(f"stages/{kind}.py")["main"]
+    run(*stage["words"])
+    deps = stage["deps"] if stage["needs"] else []
+    return {
+        "loaded": sorted(name for name in sys.modules if name.split(".")[0] == "lineup"),
+        "spare": [dep for dep in deps if succeeds_without(dep, run, stage["words"])],
+    }
 
 
 def succeeds_without(dep: str, run: Any, words: list[str]) -> bool:

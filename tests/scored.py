@@ -1,56 +1,51 @@
 """A made-up project with a run of each task, as train leaves it, and ways to evaluate it."""
 
-import json
-import runpy
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import forks
 import pytest
 import torch
+from parameters import check_data, resolve
+from ruamel.yaml import YAML
 from safetensors.torch import save_file
 
-from lineup.data.pack import Pack, write_pack
-from lineup.models import rebuild
+from lineup.config.resolve import resolve_run
+from lineup.data.dataset import ImageDataset, write_dataset
+from lineup.evaluation import run as evaluation
+from lineup.models.record import (
+    ModelRecord,
+    SeedRecord,
+    name_weights,
+    rebuild,
+    write_record,
+    write_seed,
+)
+from lineup.settings.run import Run
 
 STAGE = Path(__file__).parents[1] / "stages" / "evaluate.py"
-CLASSES = ["red", "green", "blue"]
+CLASSES = ("red", "green", "blue")
 SEEDS = (0, 3)
 PARAMS = """\
-runtime: {device: cpu, channels_last: true}
+runtime: {device: cpu}
 datasets: {made_up: {source: digits, needs: data/params.valid}}
-views: {tiny: {dataset: made_up, color: rgb, size: 8, validation: 0.2, split_seed: 0, normalize: unit}}
+views: {tiny: {dataset: made_up, size: 8, validation: 0.2, normalize: unit}}
 weights: {random: {source: none, needs: data/params.valid}}
-waiting_weights: {}
 models:
-  mlp: {small: {layers: [8], dropout: 0.0}}
-  autoencoder: {coder: {filters: [6, 4], bottleneck: 5, batch_norm: false}}
-augments:
-  none: {flip: none, crop: 0, rotate: 0.0, shift: [0.0, 0.0], fill: zeros, cutout: 0,
-    jitter: [0.0, 0.0, 0.0, 0.0]}
-recipes:
-  short: {epochs: 1, batch_size: 8, optimizer: sgd, lr: 0.1, momentum: 0.0, weight_decay: 0.0,
-    schedule: {name: constant}, smoothing: 0.0, ema: 0.0, patience: 0, keep: last, precision: fp32,
-    threads: 1, trainable: all, phases: {}}
+  mlp: {small: {layers: [8]}}
+  autoencoder: {coder: {filters: [6, 4], bottleneck: 5}}
+augments: {}
+recipes: {short: {epochs: 1, batch_size: 8, lr: 0.1, precision: fp32}}
 runs:
-  small: {row: null, view: tiny, weights: random, task: classification, family: mlp, model: small,
-    augment: none, recipe: short, seeds: [0, 3], tta: none}
-  coder: {row: null, view: tiny, weights: random, task: reconstruction, family: autoencoder, model: coder,
-    augment: none, recipe: short, seeds: [0, 3], tta: none}
-waiting: {}
+  small: {view: tiny, weights: random, family: mlp, model: small, recipe: short, seeds: [0, 3]}
+  coder: {view: tiny, weights: random, task: reconstruction, family: autoencoder, model: coder, recipe: short,
+    seeds: [0, 3]}
 """
-MODELS: dict[str, dict[str, Any]] = {
-    "small": {"task": "classification", "family": "mlp", "spec": {"layers": [8], "dropout": 0.0}},
-    "coder": {
-        "task": "reconstruction",
-        "family": "autoencoder",
-        "spec": {"filters": [6, 4], "bottleneck": 5, "batch_norm": False},
-    },
-}
 
 
-def make_pack(count: int, held_out: bool) -> Pack:
+def make_dataset(count: int, held_out: bool) -> ImageDataset:
     """Noisy red, green and blue images in the order of their labels; one in five is held out."""
     generator = torch.Generator().manual_seed(count)
     labels = torch.arange(count) * 3 // count
@@ -58,33 +53,34 @@ def make_pack(count: int, held_out: bool) -> Pack:
     images[torch.arange(count), :, :, labels] += 60
     zeros, ones = (0.0,) * 3, (255.0,) * 3
     held = (torch.arange(count) % 5 == 0) & held_out
-    return Pack(
-        images, labels, torch.arange(count) + 7 * count, held, tuple(CLASSES), zeros, ones, zeros, ones
+    return ImageDataset(
+        images, labels, torch.arange(count) + 7 * count, held, CLASSES, zeros, ones, zeros, ones
     )
 
 
-def make_project(folder: Path, run: str) -> dict[str, Any]:
+def read_run(run: str) -> Run:
+    """A run of the project."""
+    return resolve_run(check_data(YAML(typ="safe", pure=True).load(PARAMS)), run)
+
+
+def make_project(folder: Path, run: str) -> ModelRecord:
     """A folder as train leaves it, with two seeds of untrained weights."""
     (folder / "params.yaml").write_text(PARAMS)
-    write_pack(make_pack(60, True), folder / "data/views/tiny/learn.safetensors")
-    write_pack(make_pack(24, False), folder / "data/views/tiny/test.safetensors")
-    facts = {
-        **MODELS[run],
-        "classes": CLASSES,
-        "channels": 3,
-        "size": 8,
-        "mean": [0.0] * 3,
-        "std": [255.0] * 3,
-    }
-    facts |= {"precision": "fp32", "channels_last": True, "threads": 1, "seeds": list(SEEDS)}
-    models = folder / "models" / run
-    models.mkdir(parents=True)
-    (models / "model.json").write_text(json.dumps(facts))
+    resolve(folder, f"runs/{run}")
+    write_dataset(make_dataset(60, True), folder / "data/views/tiny/learn.safetensors")
+    write_dataset(make_dataset(24, False), folder / "data/views/tiny/test.safetensors")
+    declared, models = read_run(run), folder / "models" / run
+    record = ModelRecord(
+        **{"task": declared.task, "family": declared.model.family, "spec": declared.model.spec},
+        **{"classes": CLASSES, "channels": 3, "size": 8, "mean": (0.0,) * 3, "std": (255.0,) * 3},
+        **{"precision": "fp32", "channels_last": True, "threads": 1, "seeds": SEEDS},
+    )
+    write_record(record, models)
     for seed in SEEDS:
         torch.manual_seed(seed)
-        save_file(rebuild(facts).state_dict(), models / f"seed-{seed}.safetensors")
-        (models / f"seed-{seed}.json").write_text(json.dumps({"trainable": {"whole": 1571, "head": 27}}))
-    return facts
+        save_file(rebuild(record).state_dict(), name_weights(models, seed))
+        write_seed(SeedRecord("", "", [], {"whole": 1571, "head": 27}), models, seed)
+    return record
 
 
 def evaluate(folder: Path, run: str) -> subprocess.CompletedProcess[str]:
@@ -95,12 +91,15 @@ def evaluate(folder: Path, run: str) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def evaluate_here(folder: Path, run: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The stage in this process, whose threads and settings it leaves alone."""
+def evaluate_here(folder: Path, run: str, monkeypatch: pytest.MonkeyPatch, **changes: Any) -> None:
+    """What the stage does, in this process, whose threads and settings it leaves alone.
+
+    changes: of the run.
+    """
     monkeypatch.chdir(folder)
-    main = runpy.run_path(str(STAGE))["main"]
-    monkeypatch.setitem(main.__globals__, "start", lambda threads: None)
-    main(run)
+    monkeypatch.setattr(evaluation, "start", lambda threads: None)
+    declared = replace(read_run(run), **changes)
+    evaluation.evaluate_run(declared, Path("models") / run, Path("data/views/tiny"))
 
 
 def list_results(run: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""A workshop without DVC, for tests of who runs when: quick to import, since processes of tests do."""
+"""A host without DVC, for tests of who runs when: quick to import, since processes of tests do."""
 
 import os
 from pathlib import Path
@@ -18,7 +18,7 @@ echo "end $stage" >> events
 
 
 class StandIn:
-    """A workshop without DVC."""
+    """A host without DVC."""
 
     def __init__(self, folder: Path) -> None:
         self.repository = folder

@@ -4,33 +4,33 @@ from typing import Any
 
 from pipeline import TINY
 
-from lineup.config.params import parse
+from lineup.config.files import Files, read_files
 from sweep.plan import make_points
 from sweep.results import FINISHED, Result, Row
 from sweep.schema import Sweep
 
 SWEEPS = """sweeps:
   small:
-    run: later
+    run: dense
     best: highest val_accuracy
     grid:
       recipes.short.lr: [0.02, 0.00001]
-      runs.later.augment: [none]
+      runs.dense.augment: [none]
 searches:
   chosen:
-    run: later
+    run: dense
     best: highest val_accuracy
     points: 3
     space:
       recipes.short.lr: {low: 0.001, high: 0.1, log: true}
-      runs.later.augment: [none]
+      runs.dense.augment: [none]
 waiting:
   soon:
     run: unborn
     best: lowest val_mse
     grid: {recipes.unborn.lr: [1.0]}
 """
-PARAMS: dict[str, Any] = parse(TINY.read_text(), TINY)
+FILES: Files = read_files(TINY)
 # What train records of where it ran, as far as it is read.
 CPU = {"device": "cpu", "processor": "Abacus", "torch": "2.15.0"}
 TRAINING = {"seeds": {"0": {"environment": CPU}, "1": {"environment": CPU}}}
@@ -43,7 +43,7 @@ def small(**changes: Any) -> Sweep:
 
 
 def make_rows(sweep: Sweep, figures: list[tuple[float, float] | None]) -> list[Row]:
-    points = make_points("s", sweep, PARAMS)
+    points = make_points("s", sweep, FILES)
     assert len(points) == len(figures)
     return [
         Row(

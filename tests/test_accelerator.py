@@ -1,5 +1,6 @@
 """What can be known of CUDA without it: tensors follow the device, and it has all operations we need."""
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 
@@ -9,8 +10,9 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from lineup.config.params import load
-from lineup.data.pack import Pack
-from lineup.models import rebuild
+from lineup.config.resolve import resolve_run
+from lineup.data.dataset import ImageDataset
+from lineup.models import build_model
 from lineup.training.checkpoint import Checkpoint
 from lineup.training.fit import Trainer
 
@@ -44,10 +46,10 @@ class Recorder(TorchDispatchMode):
         return operation(*arguments, **(options or {}))
 
 
-def make_pack(size: int) -> Pack:
+def make_dataset(size: int) -> ImageDataset:
     ids = torch.arange(4 * BATCH)
-    images, facts = torch.zeros(len(ids), size, size, 3, dtype=torch.uint8), ((120.0,) * 3, (60.0,) * 3) * 2
-    return Pack(images, ids % 10, ids, ids % 2 == 0, tuple("0123456789"), *facts)
+    images, scale = torch.zeros(len(ids), size, size, 3, dtype=torch.uint8), ((120.0,) * 3, (60.0,) * 3) * 2
+    return ImageDataset(images, ids % 10, ids, ids % 2 == 0, tuple("0123456789"), *scale)
 
 
 def find_refused(names: set[str]) -> list[str]:
@@ -72,19 +74,16 @@ def record_step(net: nn.Module, images: Tensor) -> set[str]:
     ],
 )
 def test_a_step_has_every_tensor_on_the_device(name: str, tmp_path: Path) -> None:
-    run = RUNS[name]
-    task, pack = import_module(f"lineup.tasks.{run.task}"), make_pack(PARAMS.views[run.view].size)
-    facts = {
-        **{"family": run.family, "spec": PARAMS.models[run.family][run.model].model_dump()},
-        **{"classes": pack.classes, "channels": 3, "size": pack.images.shape[1]},
-        **{"mean": pack.mean, "std": pack.std},
-    }
+    run = resolve_run(PARAMS, name)
+    size = PARAMS.views[run.view].size
+    task, dataset = import_module(f"lineup.tasks.{run.task}"), make_dataset(size)
+    scale = {"mean": dataset.mean, "std": dataset.std}
     trainer = Trainer(
-        rebuild(facts),
-        pack,
+        build_model(run.model.family, run.model.spec, outputs=10, channels=3, size=size, **scale),
+        dataset,
         task,
-        recipe={**PARAMS.recipes[run.recipe].model_dump(), "batch_size": BATCH},
-        augmentation=PARAMS.augments[run.augment].model_dump(),
+        recipe=replace(run.recipe, batch_size=BATCH),
+        augmentation=run.augmentation,
         seed=0,
         device=ELSEWHERE,
         channels_last=True,
@@ -93,7 +92,7 @@ def test_a_step_has_every_tensor_on_the_device(name: str, tmp_path: Path) -> Non
     )
     images, labels = trainer._draw_batches()[0]
     outputs = trainer.model(images)
-    loss = task.loss(outputs, images, labels, smoothing=0.1)
+    loss = task.loss(outputs, images, labels, label_smoothing=0.1)
     loss.backward()
     trainer.sums += task.score(outputs.detach(), images, labels)
     made = [images, labels, outputs, loss, trainer.sums, *(each.grad for each in trainer.model.parameters())]
@@ -113,9 +112,9 @@ def list_networks() -> dict[str, tuple[str, str]]:
 @pytest.mark.parametrize(("family", "model"), list_networks().values(), ids=lambda name: name)
 def test_cuda_has_every_operation_of_our_networks_deterministically(family: str, model: str) -> None:
     spec = PARAMS.models[family][model].model_dump()
-    facts = {"family": family, "spec": spec, "classes": "ab", "channels": 3, "size": 32}
+    scale = {"mean": (1.0,) * 3, "std": (1.0,) * 3}
     with ELSEWHERE:
-        network = rebuild({**facts, "mean": (1.0,) * 3, "std": (1.0,) * 3}).train()
+        network = build_model(family, spec, outputs=2, channels=3, size=32, **scale).train()
         names = record_step(network, torch.zeros(2, 3, 32, 32, dtype=torch.uint8))
     assert any(name.endswith("backward") for name in names)
     assert find_refused(names) == []

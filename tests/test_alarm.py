@@ -1,7 +1,6 @@
 """The alarm, and report D's failure: a frozen base that gets images normalised in another way."""
 
 import json
-import runpy
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -9,18 +8,19 @@ from typing import Any
 import pytest
 import torch
 from made_up import compare, make_project, put
+from recipes import make_augmentation, make_recipe
 from safetensors.torch import save_file
-from test_fit import AUGMENT, RECIPE, make_pack
+from test_fit import RECIPE, make_dataset
 
+from lineup.alarm import bound_chance, find_in_answers, find_in_curve
 from lineup.errors import LineupError
-from lineup.evaluation.alarm import bound_chance, find_in_answers, find_in_curve
-from lineup.models import PixelModel, rebuild
+from lineup.models import PixelModel, build_model
 from lineup.tasks import classification
 from lineup.training.checkpoint import Checkpoint
 from lineup.training.fit import Fitted, Trainer
 from lineup.training.initial import load
+from lineup.training.seeds import Result, SeedTraining
 
-ROOT = Path(__file__).parents[1]
 RIGHT = {"mean": (127.5,) * 3, "std": (127.5,) * 3}
 # Scaled to [0, 1] and then again, as if to [-1, 1]: all pixels end near -1.
 WRONG = {"mean": (127.5 * 255,) * 3, "std": (127.5 * 255,) * 3}
@@ -28,20 +28,20 @@ NETWORK = {
     "padding": "same", "batch_norm": "all", "activation": "relu", "dropout": 0.0,
     "layers": ["conv 8", "pool", "conv 8", "gap"],
 }  # fmt: skip
-PACK = make_pack(800)
-CLASSES, VALIDATION = len(PACK.classes), int(PACK.held_out.sum())
+DATASET = make_dataset(800)
+CLASSES, VALIDATION = len(DATASET.classes), int(DATASET.held_out.sum())
 
 
 def make(scale: dict[str, Any]) -> PixelModel:
     torch.manual_seed(1)
-    return rebuild({"family": "cnn", "spec": NETWORK, "classes": "abcd", "channels": 3, "size": 8, **scale})
+    return build_model("cnn", NETWORK, outputs=CLASSES, channels=3, size=8, **scale)
 
 
 def train(model: PixelModel, folder: Path, **changes: Any) -> Fitted:
-    plain = {"flip": "none", "crop": 0, "rotate": 0.0, "shift": [0.0, 0.0], "cutout": 0, "jitter": [0.0] * 4}
-    recipe = {**RECIPE, "ema": 0.0, "schedule": {"name": "constant"}, "lr": 0.003, **changes}
+    constant = {"ema_decay": 0.0, "schedule": {"name": "constant"}, "lr": 0.003}
+    recipe = make_recipe(**{**RECIPE, **constant, **changes})
     return Trainer(
-        model, PACK, classification, recipe=recipe, augmentation={**AUGMENT, **plain}, seed=0, label="run",
+        model, DATASET, classification, recipe=recipe, augmentation=make_augmentation(), seed=0, label="run",
         device=torch.device("cpu"), channels_last=True, checkpoint=Checkpoint(folder / "state.pt", "one"),
     ).fit()  # fmt: skip
 
@@ -116,16 +116,11 @@ def answer(classes: torch.Tensor) -> torch.Tensor:
     return torch.nn.functional.one_hot(classes, 10).float()
 
 
-def test_the_train_stage_says_which_seed_learned_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    for seed, accuracy in ((0, 0.1), (1, 0.9)):
-        path = tmp_path / f"models/d1/seed-{seed}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"rows": [{"val_accuracy": accuracy}]}))
-    pack = SimpleNamespace(classes=range(10), held_out=torch.ones(10_000, dtype=torch.bool))
-    runpy.run_path(str(ROOT / "stages/train.py"))["sound_alarm"]("d1", pack, [0, 1])
+def test_training_says_which_seed_learned_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    dataset = SimpleNamespace(classes=range(10), held_out=torch.ones(10_000, dtype=torch.bool))
+    training: Any = SimpleNamespace(run=SimpleNamespace(name="d1"), dataset=dataset)
+    results = {seed: Result([{"val_accuracy": accuracy}], {}) for seed, accuracy in ((0, 0.1), (1, 0.9))}
+    SeedTraining.sound_alarm(training, results)
     said = capsys.readouterr().out
     assert said.startswith("ALARM: d1 seed 0: validation accuracy stays at chance (0.1")
     assert said.count("ALARM") == 1

@@ -11,8 +11,8 @@ from lineup.training.augment import (
     BRIGHTNESS,
     COLUMN,
     CONTRAST,
-    CUT_COLUMN,
-    CUT_ROW,
+    CUTOUT_COLUMN,
+    CUTOUT_ROW,
     FLIP,
     HUE,
     LANES,
@@ -125,7 +125,7 @@ def test_grey_images_keep_one_channel_under_jitter() -> None:
 
 
 def test_cutout_paints_one_square() -> None:
-    cut = vary({CUT_ROW: 0.5, CUT_COLUMN: 0.0}, cutout=4)
+    cut = vary({CUTOUT_ROW: 0.5, CUTOUT_COLUMN: 0.0}, cutout=4)
     blank = torch.tensor([9, 8, 7], dtype=torch.uint8)
     assert (cut[:, 4:8, 0:2] == blank).all()
     expected = IMAGES.clone()

@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from lineup.errors import LineupError
-from lineup.models import count_parameters, rebuild
+from lineup.models import build_model, count_parameters
 from lineup.models.autoencoder import build
 
 A6: dict[str, Any] = {"filters": [32, 64, 128], "bottleneck": 128, "batch_norm": False}
@@ -41,9 +41,9 @@ def test_any_depth_gives_images_back_in_fp32_and_in_range(filters: list[int], ba
     assert any(isinstance(module, nn.BatchNorm2d) for module in net.modules()) == batch_norm
 
 
-def test_model_json_describes_it() -> None:
-    facts = {"family": "autoencoder", "spec": A6, "classes": ["a", "b"], "channels": 3, "size": 32}
-    model = rebuild({**facts, "mean": (0.0,) * 3, "std": (255.0,) * 3})
+def test_it_is_built_by_its_familys_name() -> None:
+    scale = {"mean": (0.0,) * 3, "std": (255.0,) * 3}
+    model = build_model("autoencoder", A6, outputs=2, channels=3, size=32, **scale)
     assert model(torch.zeros(1, 3, 32, 32, dtype=torch.uint8)).shape == (1, 3, 32, 32)
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from lineup.training import batches
-from lineup.training.augment import augment, draw_epoch
+from lineup.training.augment import augment, sample_epoch
 from lineup.training.batches import Batches
 
 COUNT, SIZE = 50, 8
@@ -25,13 +25,13 @@ VARY = partial(
 
 
 def make(batch_size: int, channels_last: bool = True) -> Batches:
-    draws = draw_epoch(0, 3, IDS, "random")
+    draws = sample_epoch(0, 3, IDS, "random")
     return Batches(PART, ORDER, draws, VARY, batch_size=batch_size, channels_last=channels_last)
 
 
 def vary_alone(step: int, batch_size: int) -> Tensor:
     chosen = ORDER[step * batch_size : (step + 1) * batch_size]
-    draws = draw_epoch(0, 3, IDS[chosen], "random")
+    draws = sample_epoch(0, 3, IDS[chosen], "random")
     return VARY(PART["images"][chosen], draws).permute(0, 3, 1, 2)
 
 

@@ -1,34 +1,37 @@
-"""The benchmark: its arithmetic, the order of turns, who disturbs it, and a run of milliseconds."""
+"""The benchmark: its arithmetic, its rounds, the file it writes, and a run of milliseconds."""
 
 import json
+import math
 import os
-from collections.abc import Sequence
+import subprocess
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 import torch
 
-from bench import child, others, rounds
+from bench import child, others, rounds, run
 from bench.child import Child
 from bench.job import VIEW, Job
-from bench.roles import split_epochs
-from bench.rounds import GOALS, Round, Spread, compare, keep_quietest, rotate, summarise
+from bench.report import Spread
+from bench.roles import PEAK_FLOPS, split_epochs
+from bench.rounds import GOALS, Round, compare, keep_quietest, measure, rotate, summarise
 from bench.run import main
-from lineup.data.pack import Pack, write_pack
+from lineup.console import Stopped
+from lineup.data.dataset import ImageDataset, write_dataset
 from lineup.errors import LineupError
 
 PARAMS = """
-runtime: {device: cpu, channels_last: true}
+runtime: {device: cpu}
 datasets: {}
 views: {}
 weights: {}
 models:
-  cnn: {d3: {padding: same, batch_norm: all, activation: relu, dropout: 0.1, layers: [conv 4, pool, gap]}}
-augments: {}
+  cnn: {d3: {dropout: 0.1, layers: [conv 4, pool, gap]}}
+  timm: {resnet18: {arch: resnet18, stem: cifar}}
 recipes: {}
 runs: {}
-waiting: {}
-waiting_weights: {}
 """
 
 
@@ -59,8 +62,60 @@ def test_disturbed_rounds_give_way_to_quiet_ones() -> None:
     assert [each.others for each in keep_quietest(done, 2)] == [0.0, 0.01]
     assert [each.others for each in keep_quietest(done, 3)] == [0.0, 0.01, 0.3]
     summary = summarise(done, 3, "images", 128)
-    assert (summary["repeated_rounds"], summary["disturbed_rounds"]) == (1, 1)
-    assert summary["images"] == {"usual": Spread(128, 128, 128), "ours": Spread(256, 256, 256)}
+    assert (summary.rounds, summary.repeated_rounds, summary.disturbed_rounds) == (3, 1, 1)
+    assert summary.speeds == {"usual": Spread(128, 128, 128), "ours": Spread(256, 256, 256)}
+    assert summary.ratios == {"ours/usual": Spread(2, 2, 2)}
+
+
+def test_fewer_rounds_than_asked_for_are_counted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(others, "PROC", tmp_path)
+    summary = summarise(rounds_of([0.9, 0.0]), 3, "images", 128)
+    assert (summary.rounds, summary.repeated_rounds, summary.disturbed_rounds) == (2, 0, None)
+
+
+@pytest.mark.parametrize(
+    ("cores", "count"),
+    [([0.0] * 3, 3), ([0.9, 0.0, 0.9, 0.0, 0.0], 5), ([0.9] * 6, 6)],
+    ids=["quiet", "two disturbed", "all disturbed"],
+)
+def test_disturbed_rounds_are_repeated(
+    monkeypatch: pytest.MonkeyPatch, cores: list[float], count: int
+) -> None:
+    coming = iter(rounds_of([*cores, *[0.0] * 9]))
+    monkeypatch.setattr(rounds, "measure_round", lambda *_: next(coming))
+    assert len(measure("d3", [Job("ours", "cpu", 1)], 3, 1.0, math.inf)) == count
+
+
+def test_what_was_measured_within_the_limit_counts(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    coming = iter(rounds_of([0.0, 0.9]))
+
+    def measure_round(*_: object) -> Round:
+        for each in coming:
+            return each
+        raise TimeoutError
+
+    monkeypatch.setattr(rounds, "measure_round", measure_round)
+    assert len(measure("d3", [Job("ours", "cpu", 1)], 7, 1.0, 60.0)) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "d3: 60 seconds are over"
+    with pytest.raises(LineupError, match=r"^bench: d3: no round in 60 seconds; expected at least one; fix"):
+        measure("d3", [Job("ours", "cpu", 1)], 7, 1.0, 60.0)
+
+
+def test_a_process_ends_when_its_parent_has_gone(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "STOP_SECONDS", 600.0)
+    with Child(Job("peak_fp32", "cpu", 1), math.inf) as left:
+        left.connection.close()
+    assert left.process.exitcode == 0
+
+
+def test_a_process_is_given_up_at_the_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(child, "STOP_SECONDS", 0.0)
+    job = Job("peak_fp32", "cpu", 1)
+    with Child(job, time.monotonic() + 0.2) as busy, pytest.raises(TimeoutError):
+        busy.measure(10**6)
+    assert busy.process.exitcode == -15
 
 
 @pytest.mark.parametrize(("steps", "lengths"), [(3, [3]), (5, [5]), (12, [5, 5, 2])])
@@ -95,33 +150,121 @@ def workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(child, "SETTLE_SECONDS", 0.0)
     monkeypatch.setattr(rounds, "OTHERS_ALLOWED", float("inf"))
+    for limit in ("PEAK_SECONDS", "MODEL_SECONDS"):
+        monkeypatch.setattr(run, limit, 1000.0)  # whatever else the machine computes
     (tmp_path / "params.yaml").write_text(PARAMS)
     images, numbers = torch.zeros(400, 8, 8, 3, dtype=torch.uint8), torch.arange(400)
     facts = ((0.0,) * 3, (255.0,) * 3) * 2
-    write_pack(Pack(images, numbers % 2, numbers, numbers % 5 == 0, ("a", "b"), *facts), VIEW)
+    write_dataset(ImageDataset(images, numbers % 2, numbers, numbers % 5 == 0, ("a", "b"), *facts), VIEW)
     return tmp_path
 
 
 def test_a_run_measures_every_role(workplace: Path, capsys: pytest.CaptureFixture[str]) -> None:
     main("--models", "d3", "--rounds", "1", "--seconds", "0.02", "--write", "metrics/bench.json")
     report = json.loads((workplace / "metrics/bench.json").read_text())
-    d3 = report["models"]["d3"]
-    assert list(d3["images_per_second"]) == ["usual", "ours_fp32", "ours", "limit_fp32", "limit"]
-    assert list(report["peak"]["gflops"]) == ["peak_fp32", "peak_bf16"]
-    for spread in (*d3["images_per_second"].values(), *d3["ratios"].values()):
+    peak, d3 = report["results"]["peak"], report["results"]["d3"]
+    assert list(d3["speeds"]) == ["usual", "ours_fp32", "ours", "limit_fp32", "limit"]
+    assert list(peak["speeds"]) == ["peak_fp32", "peak_bf16"]
+    assert (d3["unit"], peak["unit"]) == ("images/s", "GFLOP/s")
+    for spread in (*d3["speeds"].values(), *d3["ratios"].values()):
         assert 0 < spread["minimum"] <= spread["median"] <= spread["maximum"]
-    assert set(d3["ratios"]) == {"/".join(pair) for pair in GOALS}
+    assert set(d3["ratios"]) == {*GOALS}
     assert report["environment"]["threads"] == 1
-    assert report["images"] == str(VIEW)
+    assert report["environment"]["images"] == str(VIEW)
     shown = capsys.readouterr().out
     assert "ours_fp32 / usual" in shown
     assert "≥ 2.5" in shown
 
 
 def test_a_process_that_dies_is_named(workplace: Path) -> None:
-    job = Job("limit", "cpu", 1, workplace / "missing", {}, {})
-    with Child(job) as child, pytest.raises(LineupError, match=r"bench: limit: .* ended with status 1"):
+    job, match = Job("limit", "cpu", 1, workplace / "missing"), r"bench: limit: .* ended with status 1"
+    with Child(job, time.monotonic() + 600) as child, pytest.raises(LineupError, match=match):
         child.measure(1)
+
+
+Bench = Callable[..., list[str]]
+
+
+@pytest.fixture
+def bench(workplace: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
+    """Run the benchmark with figures made up: each as fast as `speed`; stopped where `stop` is due.
+
+    Gives the names of what was measured.
+    """
+
+    def bench(*words: str, speed: float = 1.0, stop: str = "") -> list[str]:
+        measured = []
+
+        def measure(name: str, jobs: Sequence[Job], *_: object) -> list[Round]:
+            if name == stop:
+                raise Stopped(15)
+            measured.append(name)
+            return [Round({job.role: speed for job in jobs}, 0.0)]
+
+        monkeypatch.setattr(run, "measure", measure)
+        try:
+            main("--write", "bench.json", *words)
+        except Stopped:
+            measured.append("stopped")
+        return measured
+
+    return bench
+
+
+def speeds() -> dict[str, float]:
+    """By name, what the file says of the first role."""
+    results = json.loads(Path("bench.json").read_text())["results"]
+    return {name: next(iter(result["speeds"].values()))["median"] for name, result in results.items()}
+
+
+def test_a_stopped_run_keeps_the_results_it_has(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench(stop="resnet18") == ["d3", "stopped"]
+    assert list(speeds()) == ["d3"]
+    assert "images/s" in capsys.readouterr().out
+
+
+def test_results_of_the_same_environment_stay(bench: Bench) -> None:
+    assert bench() == ["d3", "resnet18", "peak"]
+    assert bench("--models", "d3", speed=2.0) == ["d3"]
+    assert speeds() == {"d3": 256.0, "resnet18": 128.0, "peak": pytest.approx(PEAK_FLOPS / 1e9, abs=1e-4)}
+
+
+def test_the_peak_is_measured_where_it_is_missing_or_is_named(bench: Bench) -> None:
+    assert bench("--models", "resnet18", "d3", "d3") == ["d3", "resnet18", "peak"]
+    assert bench("--models", "d3", stop="d3") == ["stopped"]
+    assert bench("--models", "peak") == ["peak"]
+
+
+def test_results_of_another_environment_do_not_stay(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench("--models", "d3")
+    assert "anew" not in capsys.readouterr().out
+    monkeypatch.setenv("LINEUP_COMMIT", "another")
+    VIEW.unlink()
+    assert bench("--models", "resnet18") == ["resnet18", "peak"]
+    said = "bench.json starts anew: what it has was measured with another images, commit"
+    assert capsys.readouterr().out.splitlines()[0] == said
+    assert list(speeds()) == ["resnet18", "peak"]
+
+
+def test_a_file_of_another_form_is_replaced(bench: Bench, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("bench.json").write_text('{"models": {}}')
+    bench("--models", "d3")
+    said = "bench.json starts anew: what it has was measured with another version of bench"
+    assert capsys.readouterr().out.splitlines()[0] == said
+    assert list(speeds()) == ["d3", "peak"]
+
+
+def test_make_hands_the_names_on() -> None:
+    command = ["make", "--dry-run", "bench"]
+    root = Path(__file__).parents[1]
+    named = subprocess.run([*command, "MODELS=d3 peak"], cwd=root, capture_output=True, text=True, check=True)
+    assert "-m bench.run --models d3 peak --write metrics/bench.json" in named.stdout
+    every = subprocess.run(
+        command, cwd=root, capture_output=True, text=True, check=True, env={**os.environ, "MODELS": "d3"}
+    )
+    assert "--models" not in every.stdout
 
 
 @pytest.mark.parametrize(
@@ -129,7 +272,7 @@ def test_a_process_that_dies_is_named(workplace: Path) -> None:
     [
         (
             ["--models", "resnet"],
-            "--models: 'resnet'; expected one of d3, resnet18; fix: did you mean resnet18?",
+            "--models: 'resnet'; expected one of d3, resnet18, peak; fix: did you mean resnet18?",
         ),
         (["--models", "resnet18"], "params.yaml: models.timm.resnet18: missing"),
         (["--rounds", "0"], "--rounds: 0; expected a number above 0"),
@@ -137,6 +280,8 @@ def test_a_process_that_dies_is_named(workplace: Path) -> None:
     ],
 )
 def test_what_cannot_be_measured_is_refused(workplace: Path, words: list[str], message: str) -> None:
+    params = workplace / "params.yaml"
+    params.write_text(params.read_text().replace("  timm:", "  # timm:"))
     with pytest.raises(LineupError) as caught:
         main(*words)
     assert str(caught.value).startswith(message)

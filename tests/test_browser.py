@@ -14,9 +14,11 @@ PAPER = {"width": 1045, "height": 718, "deviceScaleFactor": 1, "mobile": False} 
 INK = ("body", "p", "td", "th", "nav a", ".quiet", ".good", ".bad", "figure svg text")
 
 
-@pytest.fixture(scope="module")
-def page(compared: Path) -> Path:
-    return compared / "plots/report.html"
+@pytest.fixture(scope="module", params=["report.html", "full_report.html"])
+def page(compared: Path, request: pytest.FixtureRequest) -> Path:
+    """The report without pictures of runs, and with them."""
+    path: Path = compared / "plots" / request.param
+    return path
 
 
 @pytest.fixture(scope="module")
@@ -98,6 +100,20 @@ def test_a_click_sorts_texts_as_people_count(tab: Tab) -> None:
     # Runs without a row of a report are last both ways.
     assert sort(tab, "table", "Row") == ("ascending", ["B1", "D3", "D3", "E1", ""])
     assert sort(tab, "table", "Row") == ("descending", ["E1", "D3", "D3", "B1", ""])
+
+
+def test_confusions_say_their_share_of_a_class(tab: Tab) -> None:
+    cells = tab.run("""[...document.querySelector(".matrix").tBodies[0].rows[9].cells].map(cell => [
+        cell.textContent, cell.title, getComputedStyle(cell).backgroundColor
+    ])""")
+    counts = [int(text) for text, _, _ in cells[1:]]
+    assert cells[0][0] == "truck"
+    assert [title for _, title, _ in cells[1:]] == [
+        f"{count / sum(counts):.1%} of truck".replace("%", " %") for count in counts
+    ]
+    # The more, the deeper: from nothing to the colour of the right answers.
+    depths = [float(color.rstrip(")").split(",")[3]) for _, _, color in cells[1:]]
+    assert depths == pytest.approx([count / sum(counts) for count in counts], abs=0.003)
 
 
 def test_a_key_sorts(tab: Tab) -> None:

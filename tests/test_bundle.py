@@ -1,5 +1,6 @@
 """To another machine and back, between two folders: DVC and dvc.yaml are real, the stages stand-ins."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -17,7 +18,6 @@ from pipeline import ROOT, TINY, Pipeline, list_stages, shared_folder
 
 from bundle import merge, pack
 from bundle.parts import check_parts, list_files, read_parts
-from lineup.config.params import load
 from lineup.errors import LineupError
 
 # Writes the outs that dvc.yaml names; training takes three steps and goes on at its checkpoint.
@@ -52,18 +52,32 @@ PATIENCE = 300.0
 
 
 def lay_out(folder: Path) -> Pipeline:
-    """A repository with a committed pipeline in which every stage has been run."""
+    """A repository with a committed pipeline in which every stage has been run, but for a run that is new."""
     home = Pipeline(folder)
     home.lay_out(TINY)
     for stage in folder.glob("stages/*.py"):
-        stage.write_text(STAND_IN)
+        if stage.stem != "resolve":
+            stage.write_text(STAND_IN)
     for name in (".gitignore", ".dvc/.gitignore"):
         shutil.copy(ROOT / name, folder / name)
     home.run_at_once()
+    declare(home, r"waiting:\n(  later: .*\n)", r"\1waiting:\n")
     for words in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "--message", "All"]):
         done = home.call("git", "-c", "user.name=a", "-c", "user.email=a@b", *words)
         assert done.returncode == 0, done.stderr
     return home
+
+
+def declare(home: Pipeline, pattern: str, text: str) -> None:
+    """Change params.yaml, and let its identities follow."""
+    path = home.path("params.yaml")
+    path.write_text(re.sub(pattern, text, path.read_text()))
+    home.repro("validate")
+
+
+def declare_tuned(home: Pipeline) -> None:
+    """Let no run wait any more, nor the weights that it starts from."""
+    declare(home, r"waiting(_weights)?:\n", "")
 
 
 def start_there(there: Path, pause: float, python: str, *words: str) -> subprocess.Popen[str]:
@@ -117,7 +131,7 @@ def pack_runs(*words: object) -> None:
 
 @pytest.fixture(scope="session")
 def journey(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A waiting run's journey: stopped, killed, out of time, and finished at last.
+    """A new run's journey: stopped, killed, out of time, and finished at last.
 
     home: the repository; there: the other machine's folder, with the results; halfway: those of the call
     that ran out of time; said: what the last call printed. Not to be changed.
@@ -177,13 +191,12 @@ def test_what_comes_back_is_merged_and_only_compare_is_left(journey: Path, home:
     after = read_stages(home)
     assert after.keys() - before.keys() == {"train@later", "evaluate@later"}
     assert {name: after[name] for name in before} == before
-    assert "later" in load().runs
     commit = subprocess.check_output(["git", "rev-parse", "--short=12", "HEAD"], text=True).strip()
     assert home.path("models/later/file").read_text() == f"train later {commit}"
     gate = home.call("dvc", "repro", "--allow-missing", "--dry")
-    assert list_stages(gate.stdout) == ["validate", "compare"], gate.stdout + gate.stderr
+    assert list_stages(gate.stdout) == ["compare", "report"], gate.stdout + gate.stderr
 
-    assert home.repro("--allow-missing", "compare") == ["validate", "compare"]
+    assert home.repro("--allow-missing") == ["compare", "report"]
     assert home.stale() == set()
 
 
@@ -213,7 +226,8 @@ def read_all(path: Path) -> dict[Path, bytes]:
 
 def test_a_run_goes_with_the_one_that_it_starts_from(home: Pipeline, tmp_path: Path) -> None:
     home.edit("params.yaml", "needs: models/dense", "needs: models/later")
-    with pytest.raises(LineupError, match=r"^models/later: not here.*; fix: add later to RUNS$"):
+    declare_tuned(home)
+    with pytest.raises(LineupError, match=r"^models/later: not here.*, or add later to RUNS$"):
         pack_runs("tuned")
     there, before = tmp_path / "there", read_stages(home)
     pack_runs("later", "tuned", "--out", there)
@@ -224,16 +238,15 @@ def test_a_run_goes_with_the_one_that_it_starts_from(home: Pipeline, tmp_path: P
     merge.main(str(find_results(there)))
     new = ("weights@handed", "train@later", "train@tuned", "evaluate@later", "evaluate@tuned")
     assert read_stages(home).keys() - before.keys() == set(new)
-    assert {"later", "tuned"} <= load().runs.keys()
-    assert "handed" in load().weights
     gate = home.call("dvc", "repro", "--allow-missing", "--dry")
-    assert list_stages(gate.stdout) == ["validate", "compare"], gate.stdout + gate.stderr
+    assert list_stages(gate.stdout) == ["compare", "report"], gate.stdout + gate.stderr
     assert_pulled(home, *new)
 
 
 def test_a_run_that_starts_from_one_that_is_done_takes_its_models_along(
     home: Pipeline, tmp_path: Path
 ) -> None:
+    declare_tuned(home)
     pack_runs("tuned", "--out", tmp_path / "there")
     manifest = check_parts(tmp_path / "there")
     read_parts(manifest, tmp_path / "there", tmp_path / "unpacked")
@@ -272,16 +285,26 @@ def test_what_hands_over_is_done_there(chosen: str, fresh: str, handed: set[str]
 
 
 REFUSED = {
-    "code": ("src/lineup/training/fit.py", "", "# new\n", "src/lineup/training"),
-    "recipe": ("params.yaml", "  short: {epochs: 1", "  short: {epochs: 2", "recipes.short"),
+    "code": (
+        "src/lineup/models/mlp.py",
+        "",
+        "OTHER = 1\n",
+        "resolved/runs/later.json identity.evaluate, resol",
+    ),
+    "recipe": (
+        "params.yaml",
+        "  short: {epochs: 1",
+        "  short: {epochs: 2",
+        "resolved/runs/later.json identity.train: not",
+    ),
     "data": (
         "data/views/digits/test.safetensors",
         "preprocess",
         "other",
         "data/views/digits/test.safetensors",
     ),
-    "pipeline": ("dvc.yaml", "- stages/train.py\n", "- stages/train.py\n        - README.md\n", "README.md"),
-    "run": ("params.yaml", "  later: {row", "  sooner: {row", "params.yaml: runs: no later"),
+    "pipeline": ("dvc.yaml", "weights}.safetensors']", "weights}.safetensors', README.md]", "README.md"),
+    "run": ("params.yaml", "  later: {", "  sooner: {", "FROM: no run 'later'; expected a run under runs"),
 }
 
 
@@ -291,14 +314,31 @@ def test_runs_made_with_something_else_are_refused(
 ) -> None:
     home.path("README.md").write_text("")
     path = home.path(name)
-    path.write_text(path.read_text().replace(old, new, 1) if old else path.read_text() + new)
-    before = [home.path(file).read_bytes() for file in ("params.yaml", "dvc.lock")]
+    changed = path.read_text().replace(old, new, 1) if old else path.read_text() + new
+    assert changed != path.read_text()
+    path.write_text(changed)
+    home.repro("resolve")
+    before = home.path("dvc.lock").read_bytes()
     with pytest.raises(LineupError) as refused:
         merge.main(str(find_results(journey / "there")))
     assert str(refused.value).startswith(f"{named}")
     assert "\n" not in str(refused.value)
-    assert [home.path(file).read_bytes() for file in ("params.yaml", "dvc.lock")] == before
+    assert home.path("dvc.lock").read_bytes() == before
     assert not home.path("models/later").exists()
+
+
+def test_what_has_changed_since_it_was_resolved_is_neither_packed_nor_merged(
+    journey: Path, home: Pipeline
+) -> None:
+    home.append("src/lineup/training/fit.py", "# A remark.\n")
+    message = r"^resolved: not known to belong to the .*; fix: run `dvc repro validate`$"
+    with pytest.raises(LineupError, match=message):
+        pack_runs("later")
+    with pytest.raises(LineupError, match=message):
+        merge.main(str(find_results(journey / "there")))
+    home.repro("resolve")
+    merge.main(str(find_results(journey / "there")))  # a remark means nothing
+    assert home.path("models/later/file").exists()
 
 
 def test_data_that_is_not_here_counts_as_dvc_lock_says(journey: Path, home: Pipeline) -> None:
@@ -308,17 +348,20 @@ def test_data_that_is_not_here_counts_as_dvc_lock_says(journey: Path, home: Pipe
 
 
 def test_a_half_trained_run_travels_on(journey: Path, home: Pipeline, tmp_path: Path) -> None:
-    before = home.path("params.yaml").read_bytes(), home.path("dvc.lock").read_bytes()
+    before = home.path("dvc.lock").read_bytes()
     merge.main(str(journey / "halfway"))
-    assert (home.path("params.yaml").read_bytes(), home.path("dvc.lock").read_bytes()) == before
+    assert home.path("dvc.lock").read_bytes() == before
     pack_runs("later", "--out", tmp_path / "there")
     read_parts(check_parts(tmp_path / "there"), tmp_path / "there", tmp_path / "unpacked")
     assert int((tmp_path / "unpacked/repository/.lineup/checkpoints/later/seed-0.pt").read_text()) > 0
 
 
-def test_finished_runs_unknown_runs_and_stale_data_are_not_packed(home: Pipeline) -> None:
+def test_finished_waiting_and_unknown_runs_and_stale_data_are_not_packed(home: Pipeline) -> None:
     with pytest.raises(LineupError, match="RUNS: dense: up to date"):
         pack_runs("dense")
+    fix = "move its entry from waiting to runs in params.yaml"
+    with pytest.raises(LineupError, match=f"^RUNS: run tuned waits; expected a run under runs; fix: {fix}$"):
+        pack_runs("tuned")
     with pytest.raises(LineupError, match=r"no run 'latter'; .*did you mean later"):
         pack_runs("latter")
     home.path("data/views/digits/test.safetensors").unlink()
@@ -380,22 +423,23 @@ def test_a_bundle_in_the_repository_is_replaced_and_not_packed(home: Pipeline) -
 
 
 def test_one_bundle_holds_the_tree_as_it_stands(home: Pipeline, tmp_path: Path) -> None:
-    home.append("stages/train.py")
+    home.append("stages/train.py", "\nOTHER = 1\n")
     home.path("src/lineup/new.py").write_text("NEW = 1\n")
-    home.path("src/lineup/errors.py").unlink()
+    home.path("src/lineup/trial.py").unlink()
+    home.repro("validate")
     pack_runs("dense", "later", "--out", tmp_path / "there")
     manifest = check_parts(tmp_path / "there")
     read_parts(manifest, tmp_path / "there", tmp_path / "unpacked")
     packed = Pipeline(tmp_path / "unpacked/repository")
     assert manifest.facts["commit"].endswith("+")
     for name in (
+        "params.yaml",
+        "resolved/runs/later.json",
         "stages/train.py",
         "src/lineup/new.py",
         "models/dense/file",
         "data/views/digits/test.safetensors",
     ):
         assert packed.path(name).read_bytes() == home.path(name).read_bytes()
-    assert not packed.path("src/lineup/errors.py").exists()
+    assert not packed.path("src/lineup/trial.py").exists()
     assert not packed.path("data/raw").exists()
-    assert set(load(packed.path("params.yaml")).runs) == {*load().runs, "later"}
-    assert "later" in load().waiting

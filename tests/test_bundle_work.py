@@ -10,9 +10,9 @@ import pytest
 from bundle import work
 from bundle.parts import check_parts, read_parts
 from bundle.work import Place, count_jobs, pack_results
-from jobs import crew
-from jobs.crew import Crew
+from jobs import scheduler
 from jobs.order import DONE, STOPPED
+from jobs.scheduler import Scheduler
 from lineup.errors import LineupError
 
 # Stages by what their names say; each notes when it begins and ends.
@@ -89,12 +89,12 @@ def count_side_by_side(place: Place) -> int:
 @pytest.mark.parametrize("jobs", [1, 2, 3])
 def test_as_many_run_side_by_side_as_asked(place: Place, jobs: int) -> None:
     stages = ["train@one", "train@two", "train@three"]
-    assert Crew(place, jobs, None).run(stages) == dict.fromkeys(stages, DONE)
+    assert Scheduler(place, jobs, None).run(stages) == dict.fromkeys(stages, DONE)
     assert count_side_by_side(place) == jobs
 
 
 def test_what_still_runs_at_the_deadline_is_stopped_and_the_rest_not_begun(place: Place) -> None:
-    states = Crew(place, 1, work.time.monotonic() + 0.5).run(["train@slow", "train@one"])
+    states = Scheduler(place, 1, work.time.monotonic() + 0.5).run(["train@slow", "train@one"])
     assert states == {"train@slow": STOPPED, "train@one": STOPPED}
     assert (place.folder / "events").read_text() == "begin train@slow\n"
 
@@ -102,8 +102,8 @@ def test_what_still_runs_at_the_deadline_is_stopped_and_the_rest_not_begun(place
 def test_a_stage_that_an_earlier_call_still_works_on_is_waited_for(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(crew, "BUSY_SECONDS", 0.0)
-    assert Crew(place, 1, None).run(["train@busy"]) == {"train@busy": DONE}
+    monkeypatch.setattr(scheduler, "BUSY_SECONDS", 0.0)
+    assert Scheduler(place, 1, None).run(["train@busy"]) == {"train@busy": DONE}
     assert (place.folder / "events").read_text().count("begin") == 2
 
 

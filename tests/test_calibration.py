@@ -4,8 +4,12 @@ import pytest
 import torch
 from PIL import Image
 
-from lineup.judges.classification.calibration import fit_temperature, measure_error, trace_reliability
-from lineup.judges.classification.reliability import draw_reliability
+from lineup.evaluation.evaluators.classification.calibration import (
+    fit_temperature,
+    measure_error,
+    trace_reliability,
+)
+from lineup.evaluation.evaluators.classification.reliability import plot_reliability
 
 
 def sample(factor: float) -> tuple[torch.Tensor, torch.Tensor]:
@@ -40,7 +44,7 @@ def test_picture_is_drawn_and_its_bytes_repeat(tmp_path: Path) -> None:
     logits, labels = sample(3.0)
     # A model that is as sure as a float can be has probabilities of exactly 0.
     for name, factor in (("a", 1.0), ("b", 1.0), ("sure", 100.0)):
-        draw_reliability((factor * logits).softmax(1), labels, 3.0, tmp_path / f"{name}.png")
+        plot_reliability((factor * logits).softmax(1), labels, 3.0, tmp_path / f"{name}.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
     with Image.open(tmp_path / "sure.png") as picture:
         assert picture.size > (400, 400)

@@ -10,7 +10,7 @@ import pytest
 import torch
 from local_server import Page, serve
 
-from lineup.data.records import read_records
+from lineup.data.raw import read_raw
 from lineup.errors import LineupError
 from lineup.sources import cifar10, cifar100
 from lineup.sources.cifar import PIXELS, Layout, read_archive, save
@@ -168,7 +168,7 @@ def test_a_download_goes_when_its_content_is_written_or_wrong(
         assert list(downloads.iterdir()) == []
         site.pages["/tiny-set.tar"] = Page(pack(tmp_path / "right.tar", FILES).read_bytes())
         save(REMOTE, LAYOUT, target)
-    assert len(read_records(target).test_labels) == 4
+    assert len(read_raw(target).test_labels) == 4
     assert list(downloads.iterdir()) == []
 
 

@@ -1,15 +1,23 @@
-import csv
+"""What the reports claim, and that no other figure passes for a claim."""
+
+import re
 from pathlib import Path
+from typing import Any
 
 import pytest
+from parameters import FILE, check_data
+from pipeline import ROOT, TINY
+from ruamel.yaml import YAML
 
-from lineup.claims import COLUMNS, METRICS, read_claims
 from lineup.comparison.table import COST
 from lineup.comparison.tasks import TASKS
+from lineup.config.files import Files
+from lineup.config.params import check, load
+from lineup.config.resolve import list_claims, resolve_comparison
 from lineup.errors import LineupError
+from lineup.reports.claims import METRICS, Claim
 
-PATH = Path(__file__).parents[1] / "claims.csv"
-HEADER = ",".join(COLUMNS) + "\n"
+CLAIMS = list_claims(load(ROOT / FILE))
 
 # The rows of the five reports, counted there; A5 is a grid of eight points.
 ROWS = [
@@ -46,51 +54,25 @@ HEADLINES = {
 
 
 def test_every_row_of_every_report_is_there_in_order() -> None:
-    assert list(read_claims(PATH)) == ROWS
+    assert list(CLAIMS) == ROWS
 
 
 @pytest.mark.parametrize("row", HEADLINES)
 def test_headlines_are_those_of_the_reports(row: str) -> None:
-    first = read_claims(PATH)[row][0]
+    first = CLAIMS[row][0]
     assert (first.metric, first.claimed) == HEADLINES[row]
 
 
 def test_metrics_and_reports_are_named_consistently() -> None:
-    for row, claims in read_claims(PATH).items():
+    for row, claims in CLAIMS.items():
         assert {claim.report for claim in claims} == {row[0]}
         named = [(claim.metric, claim.what) for claim in claims]
         assert len(set(named)) == len(named)
 
 
-def test_lines_have_no_spare_blanks() -> None:
-    with PATH.open(newline="") as file:
-        assert all(cell == cell.strip() for line in csv.reader(file) for cell in line)
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        (None, "not readable"),
-        ("", "columns None"),
-        ("row,claimed\n", "columns"),
-        (HEADER + "D3,D,what,test_accuracy,high,test\n", "line 2: not a claim"),
-        (HEADER + "D3,D,what,test_accuracy,nan,test\n", "line 2: not a claim"),
-        (
-            HEADER + "D3,D,what,test_acuracy,0.9,test\n",
-            "line 2: metric test_acuracy.*did you mean test_accuracy",
-        ),
-        (HEADER + "D3,D,what,test_accuracy,93.05,test\n", "line 2: test_accuracy 93.05; expected a share"),
-        (HEADER + "D3,D,what,macro_f1,-0.5,test\n", "line 2: macro_f1 -0.5; expected a share"),
-        (HEADER + "D3,D,what,test_accuracy\n", "line 2: not a claim"),
-        (HEADER + "D3,D,what,test_accuracy,0.5,test,more\n", "line 2: not a claim"),
-    ],
-)
-def test_a_file_of_something_else_is_refused(tmp_path: Path, content: str | None, message: str) -> None:
-    path = tmp_path / "claims.csv"
-    if content is not None:
-        path.write_text(content)
-    with pytest.raises(LineupError, match=message):
-        read_claims(path)
+def test_texts_have_no_spare_blanks() -> None:
+    texts = [text for claims in CLAIMS.values() for claim in claims for text in (claim.what, claim.split)]
+    assert [text for text in texts if text != text.strip()] == []
 
 
 def test_metrics_are_those_that_the_comparison_has() -> None:
@@ -98,13 +80,109 @@ def test_metrics_are_those_that_the_comparison_has() -> None:
     assert set(METRICS) == {*known, *COST, "train_loss", "latency_ms"}
 
 
-def test_a_file_from_a_spreadsheet_is_read(tmp_path: Path) -> None:
-    path = tmp_path / "claims.csv"
-    path.write_text(HEADER + "D3,D,what,test_accuracy,0.9,test\n", encoding="utf-8-sig")
-    assert read_claims(path)["D3"][0].claimed == 0.9
+# --- a report of one's own ---------------------------------------------------------------------------------
+
+CLAIM = {"metric": "test_accuracy", "claimed": 0.9, "split": "test"}
 
 
-def test_no_claims_are_no_error(tmp_path: Path) -> None:
-    path = tmp_path / "claims.csv"
-    path.write_text(HEADER)
-    assert read_claims(path) == {}
+def describe(row: Any = None, **claim: Any) -> dict[str, Any]:
+    """Parameters with one report, X, of one row, X1; `claim` changes its claim."""
+    data: dict[str, Any] = YAML(typ="safe").load(TINY)
+    data["reports"] = {
+        "X": {"rows": {"X1": row or {"what": "a CNN", "claims": [CLAIM | claim], "fixes": {}}}}
+    }
+    return data
+
+
+def test_a_claim_is_of_its_row_unless_it_says_what_it_is_of() -> None:
+    assert list_claims(check_data(describe())) == {
+        "X1": [Claim("X1", "X", "a CNN", "test_accuracy", 0.9, "test")]
+    }
+    assert list_claims(check_data(describe(what="a variant")))["X1"][0].what == "a variant"
+
+
+def test_a_row_without_a_figure_claims_nothing() -> None:
+    none = check_data(describe({"what": "given up", "fixes": {}}))
+    assert list_claims(none) == {"X1": [Claim("X1", "X", "given up", "", None, "")]}
+
+
+@pytest.mark.parametrize(
+    ("claim", "place", "message"),
+    [
+        ({"claimed": "high"}, ".claimed", "the text 'high'; expected a number; fix: write a number without"),
+        ({"claimed": float("nan")}, ".claimed", "nan; expected a finite number; fix: "),
+        (
+            {"metric": "test_acuracy"},
+            ".metric",
+            "'test_acuracy'; expected a metric that we measure, or nothing",
+        ),
+        ({"metric": "test_acuracy"}, ".metric", "did you mean test_accuracy"),
+        ({"claimed": 93.05}, "", "expected a fraction from 0 to 1 for test_accuracy, not 93.05"),
+        (
+            {"metric": "macro_f1", "claimed": -0.5},
+            "",
+            "expected a fraction from 0 to 1 for macro_f1, not -0.5",
+        ),
+        ({"more": 1}, ".more", "unknown key; expected a key of the schema; fix: "),
+        ({"split": None}, ".split", "null; expected a text; fix: "),
+    ],
+)
+def test_something_else_than_a_claim_is_refused(claim: dict[str, Any], place: str, message: str) -> None:
+    data = describe(**claim)
+    with pytest.raises(LineupError) as caught:
+        check(Files(FILE, data, {"reports.X": Path("reports/x.yaml")}))
+    assert str(caught.value).startswith(f"reports/x.yaml: reports.X.rows.X1.claims[0]{place}: ")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [
+        ({"what": "a CNN"}, "reports.X.rows.X1.fixes: missing; "),
+        ({"fixes": {}}, "reports.X.rows.X1.what: missing; "),
+        (
+            {"what": "a CNN", "claims": [], "fixes": {}},
+            "reports.X.rows.X1.claims: []; expected at least 1 item",
+        ),
+        (
+            {"what": "a CNN", "claims": CLAIM, "fixes": {}},
+            "reports.X.rows.X1.claims: a mapping; expected a list",
+        ),
+    ],
+)
+def test_something_else_than_a_row_is_refused(row: Any, message: str) -> None:
+    with pytest.raises(LineupError, match=f"^{re.escape(f'params.yaml: {message}')}"):
+        check_data(describe(row))
+
+
+def test_no_report_is_no_error_and_claims_are_not_shown_where_nothing_repeats_one() -> None:
+    data = describe()
+    assert resolve_comparison(check_data(data)).claims == {}
+    data["waiting"]["later"]["row"] = "X1"
+    assert list(resolve_comparison(check_data(data)).claims) == ["X1"]
+    del data["reports"], data["waiting"]["later"]["row"]
+    assert resolve_comparison(check_data(data)).claims == {}
+
+
+def test_a_row_stands_in_one_report() -> None:
+    data = describe()
+    data["reports"]["Y"] = data["reports"]["X"]
+    files = Files(FILE, data, {"reports.X": Path("x.yaml"), "reports.Y": Path("y.yaml")})
+    with pytest.raises(LineupError) as caught:
+        check(files)
+    found = "also a row of report X; expected each row once; fix: rename one"
+    assert str(caught.value) == f"y.yaml: reports.Y.rows.X1: {found}"
+
+
+def test_a_run_repeats_a_row_that_is_there() -> None:
+    data = describe()
+    data["runs"]["dense"]["row"] = "X11"
+    where, expected = "params.yaml: runs.dense.row", "expected a row of a report"
+    with pytest.raises(LineupError) as caught:
+        check_data(data)
+    assert str(caught.value) == f"{where}: unknown name 'X11'; {expected}; fix: did you mean X1?"
+    del data["reports"]
+    with pytest.raises(LineupError) as caught:
+        check_data(data)
+    assert str(caught.value) == f"{where}: X11; {expected}; fix: correct it, or leave it out"

@@ -15,7 +15,7 @@ def test_scores_are_sums_of_cross_entropy_and_right_answers() -> None:
 
 
 def test_smoothing_mixes_in_the_uniform_distribution() -> None:
-    plain = classification.loss(LOGITS, LOGITS, LABELS, smoothing=0.0)
+    plain = classification.loss(LOGITS, LOGITS, LABELS, label_smoothing=0.0)
     uniform = -LOGITS.log_softmax(1).mean()
-    smoothed = classification.loss(LOGITS, LOGITS, LABELS, smoothing=0.2)
+    smoothed = classification.loss(LOGITS, LOGITS, LABELS, label_smoothing=0.2)
     torch.testing.assert_close(smoothed, 0.8 * plain + 0.2 * uniform)

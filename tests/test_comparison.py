@@ -85,5 +85,7 @@ def test_runs_come_from_params_never_from_folders(comparable: Path, monkeypatch:
 
 def test_a_row_that_no_report_has_is_refused(comparable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (comparable / "params.yaml").write_text(declare({"b1": ("B99", [0])}, {}))
-    with pytest.raises(LineupError, match=r"run b1: row: B99; expected a row of claims\.csv"):
+    with pytest.raises(
+        LineupError, match=r"params\.yaml: runs\.b1\.row: unknown name 'B99'; expected a row of a report"
+    ):
         compare(comparable, monkeypatch)

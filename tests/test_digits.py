@@ -3,7 +3,7 @@ from pathlib import Path
 import torch
 from sklearn.datasets import load_digits
 
-from lineup.data.records import read_records
+from lineup.data.raw import read_raw
 from lineup.sources.digits import read_digits, save
 
 
@@ -36,4 +36,4 @@ def test_the_file_is_the_same_each_time(tmp_path: Path) -> None:
     save(tmp_path / "one")
     save(tmp_path / "two")
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
-    assert len(read_records(tmp_path / "one").train_labels) == 1797 - 1797 // 5
+    assert len(read_raw(tmp_path / "one").train_labels) == 1797 - 1797 // 5

@@ -8,11 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from made_up import read_csv
+from parameters import check_data
 from pipeline import ROOT, Pipeline
 from ruamel.yaml import YAML
 
+from lineup.config.params import load
+from lineup.config.resolve import resolve_run
+
 PAGES = sorted((ROOT / "docs").glob("*.md"))
-RUNS = {"wide", "templates", "negative"}
+RUNS = {"wide", "templates", "negative", "faded", "x1"}
 
 
 @dataclass(frozen=True)
@@ -97,6 +102,9 @@ def test_what_is_added_is_trained_and_compared(applied: Pipeline) -> None:
         figures = json.loads(applied.path(f"metrics/detail/{run}.json").read_text())["mean"]
         assert figures["worst_f1"] < figures["macro_f1"]
         assert figures["test_accuracy"] > 0.8, "it has learnt"
+    [claimed] = read_csv(applied.path("metrics/reproductions.csv"))
+    found = [claimed[key] for key in ("row", "run", "status", "better", "protocol")]
+    assert found == ["X1", "x1", "measured", "True", "met"]
 
 
 @pytest.mark.parametrize("command", ["check", "format"])
@@ -127,8 +135,27 @@ def list_code(step: Step) -> list[str]:
 
 def test_entries_are_under_ten_lines_too() -> None:
     entries = [step.text.splitlines() for step in STEPS if step.kind == "yaml"]
-    assert len(entries) == 3
+    assert len(entries) == 5
     assert all(len(lines) < 10 for lines in entries)
+
+
+def test_every_entry_of_the_page_is_one_that_the_schema_takes() -> None:
+    """Those too that name what only a reader has, images and weights, and so are not run."""
+    data = YAML(typ="safe").load(ROOT / "quickstart/params.yaml")
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs/adding.md").read_text(), flags=re.DOTALL)
+    done = {step.text for step in STEPS if step.kind == "yaml"}
+    others = [block for block in blocks if block not in done]
+    assert len(others) == 3
+    for block in others:
+        merge(data, YAML(typ="safe").load(block))
+    check_data(data)
+
+
+def test_a_key_that_is_added_is_no_part_of_what_other_runs_depend_on(applied: Pipeline) -> None:
+    """Their values are what they were; that they are off is what `make prove` shows of the code."""
+    before = resolve_run(load(ROOT / "quickstart/params.yaml"), "mlp").augmentation
+    settings = json.loads(applied.path("resolved/runs/wide.json").read_text())["settings"]["augmentation"]
+    assert settings == {**json.loads(json.dumps(vars(before))), "fade": 0.0}
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda path: path.name)

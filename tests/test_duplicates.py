@@ -4,14 +4,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from parameters import resolve
+from pipeline import ROOT, TINY
+from ruamel.yaml import YAML
 from torch import Tensor
 
-from lineup.data.records import Records, write_records
-from lineup.data.view import identify
+from lineup.data.prepare import identify
+from lineup.data.raw import RawDataset, write_raw
 from lineup.duplicates import find_duplicates
 from lineup.evaluation.predictions import digest_ids
-
-ROOT = Path(__file__).parents[1]
 
 
 def photograph(count: int, side: int) -> Tensor:
@@ -21,13 +22,13 @@ def photograph(count: int, side: int) -> Tensor:
     return smooth.clamp(0, 255).to(torch.uint8).permute(0, 2, 3, 1)
 
 
-def make_records(train: Tensor, test: Tensor) -> Records:
+def make_records(train: Tensor, test: Tensor) -> RawDataset:
     labels = torch.arange(len(train)) % 2
-    return Records(train, labels, test, labels[: len(test)].clone(), ("a", "b"))
+    return RawDataset(train, labels, test, labels[: len(test)].clone(), ("a", "b"))
 
 
 @pytest.fixture
-def records() -> Records:
+def records() -> RawDataset:
     images = photograph(40, 32)
     train, test = images[:30], images[30:].clone()
     test[1] = train[4]
@@ -36,7 +37,7 @@ def records() -> Records:
     return make_records(train, test)
 
 
-def test_the_same_images_and_those_close_to_one_are_found(records: Records) -> None:
+def test_the_same_images_and_those_close_to_one_are_found(records: RawDataset) -> None:
     found = find_duplicates(records)
     assert found.exact.tolist() == [1]
     # One mirrored, one darker, flatter and noisy.
@@ -60,10 +61,14 @@ def test_images_of_one_colour_resemble_nothing() -> None:
 
 
 def test_stage_names_the_images_it_is_about(
-    records: Records, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    records: RawDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    write_records(records, Path("data/raw/photos.safetensors"))
+    write_raw(records, Path("data/raw/photos.safetensors"))
+    data = YAML(typ="safe").load(TINY)
+    data["datasets"]["photos"] = {"source": "folder", "needs": "images", "size": 32}
+    Path("params.yaml").write_text(json.dumps(data))
+    resolve(tmp_path, "duplicates/photos")
     runpy.run_path(str(ROOT / "stages/duplicates.py"))["main"]("photos")
     assert json.loads(Path("metrics/duplicates/photos.json").read_text()) == {
         "images": 10,

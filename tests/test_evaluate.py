@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,22 +12,22 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from scored import (
     CLASSES,
-    PARAMS,
     evaluate,
     evaluate_here,
     list_results,
+    make_dataset,
     make_evaluated,
-    make_pack,
     make_project,
 )
 
 from lineup.errors import LineupError
+from lineup.evaluation.evaluators.classification.calibration import fit_temperature, measure_error
+from lineup.evaluation.evaluators.classification.pictures import choose_examples, rank_confusions
+from lineup.evaluation.evaluators.classification.suspects import find_suspects
 from lineup.evaluation.outcomes import read_outcomes
 from lineup.evaluation.predictions import digest_ids, read_predictions
 from lineup.evaluation.scoring import choose_samples
-from lineup.judges.classification.calibration import fit_temperature, measure_error
-from lineup.judges.classification.pictures import choose_examples, rank_confusions
-from lineup.judges.classification.suspects import find_suspects
+from lineup.models.record import write_record
 from lineup.statistics.intervals import seeds_interval
 
 RUN = "small"
@@ -86,9 +87,7 @@ def test_several_seeds_have_an_interval(project: Path) -> None:
 
 
 def test_a_single_seed_has_none(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    make_project(tmp_path, RUN)
-    path = tmp_path / "models/small/model.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | {"seeds": [3]}))
+    write_record(replace(make_project(tmp_path, RUN), seeds=(3,)), tmp_path / "models/small")
     evaluate_here(tmp_path, RUN, monkeypatch)
     detail = json.loads((tmp_path / DETAIL).read_text())
     assert not {"val_sd", "test_sd", "test_seeds_low"} & set(detail["mean"])
@@ -151,8 +150,7 @@ def test_a_second_evaluation_gives_the_same_bytes(project: Path, monkeypatch: py
 
 def test_tta_applies(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     make_project(tmp_path, RUN)
-    (tmp_path / "params.yaml").write_text(PARAMS.replace("tta: none", "tta: flip", 1))
-    evaluate_here(tmp_path, RUN, monkeypatch)
+    evaluate_here(tmp_path, RUN, monkeypatch, tta="flip")
     assert (tmp_path / PREDICTIONS).read_bytes() != (project / PREDICTIONS).read_bytes()
 
 
@@ -200,7 +198,7 @@ def test_weights_that_do_not_fit_are_refused(
 
 
 def test_samples_hold_every_class_and_never_mix_splits() -> None:
-    learn, test = make_pack(60, True), make_pack(24, False)
+    learn, test = make_dataset(60, True), make_dataset(24, False)
     samples = choose_samples(learn, test)
     assert {name: len(sample.ids) for name, sample in samples.items()} == {"train": 12, "val": 12, "test": 24}
     assert sorted(samples["train"].labels.bincount().tolist()) == [4, 4, 4]

@@ -8,14 +8,15 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import load_file
-from scored import SEEDS, evaluate_here, list_results, make_evaluated, make_pack
+from scored import SEEDS, evaluate_here, list_results, make_dataset, make_evaluated
 
 from lineup.errors import LineupError
+from lineup.evaluation.evaluators.reconstruction import MEASURES, measure_images
 from lineup.evaluation.outcomes import read_outcomes
 from lineup.evaluation.predictions import read_predictions
 from lineup.inference import to_batch
-from lineup.judges.reconstruction import MEASURES, measure_images
-from lineup.models import PixelModel, rebuild
+from lineup.models import PixelModel
+from lineup.models.record import read_record, rebuild
 from lineup.tasks import reconstruction
 
 RUN = "coder"
@@ -30,14 +31,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def load_model(project: Path, seed: int) -> PixelModel:
-    model = rebuild(json.loads((project / "models" / RUN / "model.json").read_text()))
+    model = rebuild(read_record(project / "models" / RUN))
     model.load_state_dict(load_file(project / "models" / RUN / f"seed-{seed}.safetensors"))
     return model.eval()
 
 
 def test_figures_are_those_that_training_would_give(project: Path) -> None:
     metrics = json.loads((project / DETAIL).read_text())["mean"]
-    images = to_batch(make_pack(24, False).images, channels_last=True)
+    images = to_batch(make_dataset(24, False).images, channels_last=True)
     with torch.inference_mode():
         sums = [
             reconstruction.score(load_model(project, seed)(images), images, torch.zeros(24)) for seed in SEEDS

@@ -7,48 +7,47 @@ from typing import Any
 
 import pytest
 import torch
+from recipes import make_augmentation, make_recipe
 from torch import Tensor
 
 from lineup.console import Stopped
-from lineup.data.pack import Pack
+from lineup.data.dataset import ImageDataset
 from lineup.errors import LineupError
-from lineup.models import rebuild
+from lineup.models import build_model
 from lineup.tasks import classification
 from lineup.training import fit
 from lineup.training.checkpoint import Checkpoint
-from lineup.training.fit import Fitted, Trainer, list_phases
+from lineup.training.fit import Fitted, Trainer
 
 RECIPE: dict[str, Any] = {
-    "epochs": 3, "batch_size": 16, "optimizer": "adam", "lr": 0.01, "momentum": 0.9, "weight_decay": 0.0,
-    "schedule": {"name": "cosine", "warmup": 1.0}, "smoothing": 0.1, "ema": 0.9, "patience": 0,
-    "keep": "best", "precision": "fp32", "threads": 2, "trainable": "all", "phases": {},
+    "epochs": 3, "batch_size": 16, "lr": 0.01, "schedule": {"name": "cosine", "warmup": 1.0},
+    "label_smoothing": 0.1, "ema_decay": 0.9, "precision": "fp32",
 }  # fmt: skip
-AUGMENT: dict[str, Any] = {
-    "flip": "random", "crop": 1, "rotate": 10.0, "shift": [0.1, 0.1], "fill": "border", "cutout": 2,
-    "jitter": [0.1, 0.1, 0.1, 0.1],
-}  # fmt: skip
+AUGMENTATION = make_augmentation(
+    flip="random", crop=1, rotate=10.0, shift=[0.1, 0.1], fill="border", cutout=2, jitter=[0.1] * 4
+)
 SPEC = {"padding": "same", "batch_norm": "all", "activation": "relu", "dropout": 0.3}
 LAYERS = ["conv 4", "pool", "flatten", "dense 8", "dropout"]
 
 
-def make_pack(count: int = 80) -> Pack:
+def make_dataset(count: int = 80) -> ImageDataset:
     generator = torch.Generator().manual_seed(0)
     labels = torch.arange(count) % 4
     images = torch.randint(0, 100, (count, 8, 8, 3), generator=generator) + labels.view(-1, 1, 1, 1) * 40
-    facts = ((100.0,) * 3, (60.0,) * 3) * 2
-    held_out = torch.arange(count) % 5 == 0
-    return Pack(images.to(torch.uint8), labels, torch.arange(count) * 977, held_out, tuple("abcd"), *facts)
+    scale = ((100.0,) * 3, (60.0,) * 3) * 2
+    ids, held_out = torch.arange(count) * 977, torch.arange(count) % 5 == 0
+    return ImageDataset(images.to(torch.uint8), labels, ids, held_out, tuple("abcd"), *scale)
 
 
 def make_trainer(folder: Path, seed: int = 0, **changes: Any) -> Trainer:
     torch.manual_seed(seed)
-    facts = {"family": "cnn", "spec": {**SPEC, "layers": LAYERS}, "classes": "abcd", "channels": 3, "size": 8}
+    scale: dict[str, Any] = {"mean": (100.0,) * 3, "std": (60.0,) * 3}
     return Trainer(
-        rebuild({**facts, "mean": (100.0,) * 3, "std": (60.0,) * 3}),
-        make_pack(),
+        build_model("cnn", {**SPEC, "layers": LAYERS}, outputs=4, channels=3, size=8, **scale),
+        make_dataset(),
         classification,
-        recipe={**RECIPE, **changes},
-        augmentation=AUGMENT,
+        recipe=make_recipe(**{**RECIPE, **changes}),
+        augmentation=AUGMENTATION,
         seed=seed,
         device=torch.device("cpu"),
         channels_last=True,
@@ -93,8 +92,8 @@ PHASES = {
     "changes",
     [
         {},
-        {"phases": PHASES, "keep": "last"},
-        {"ema": 0.0, "schedule": {"name": "plateau", "factor": 0.5, "patience": 1, "floor": 0.0}},
+        {"phases": PHASES, "checkpoint": "last"},
+        {"ema_decay": 0.0, "schedule": {"name": "plateau", "factor": 0.5, "patience": 1, "floor": 0.0}},
     ],
     ids=["ema", "phases", "plateau"],
 )
@@ -139,7 +138,7 @@ def test_the_same_seed_gives_the_same_bits_and_another_seed_others(tmp_path: Pat
 
 
 def test_phases_train_what_they_name(tmp_path: Path) -> None:
-    trainer = make_trainer(tmp_path, phases={"head": {"epochs": 1, "trainable": "head"}}, ema=0.0)
+    trainer = make_trainer(tmp_path, phases={"head": {"epochs": 1, "trainable": "head"}}, ema_decay=0.0)
     before = {name: weight.clone() for name, weight in trainer.model.state_dict().items()}
     fitted = trainer.fit()
     changed = {name for name, weight in fitted.weights.items() if not torch.equal(weight, before[name])}
@@ -149,9 +148,9 @@ def test_phases_train_what_they_name(tmp_path: Path) -> None:
 
 
 def test_phases_inherit_what_they_do_not_name() -> None:
-    head, whole = list_phases({**RECIPE, "phases": PHASES})
-    assert (head["epochs"], head["lr"], head["trainable"], head["name"]) == (1, 0.01, "head", "head")
-    assert (whole["lr"], whole["trainable"], head["dropout"]) == (0.001, "all", 0.6)
+    head, whole = make_recipe(**RECIPE, phases=PHASES).phases
+    assert (head.epochs, head.lr, head.trainable, head.name) == (1, 0.01, "head", "head")
+    assert (whole.lr, whole.trainable, head.dropout) == (0.001, "all", 0.6)
 
 
 def test_the_learning_rate_is_that_of_the_start_of_the_epoch(tmp_path: Path) -> None:
@@ -161,7 +160,7 @@ def test_the_learning_rate_is_that_of_the_start_of_the_epoch(tmp_path: Path) -> 
 
 
 def test_early_stopping_counts_from_the_best_epoch(tmp_path: Path) -> None:
-    fitted = make_trainer(tmp_path, epochs=40, patience=2, lr=0.05, ema=0.0).fit()
+    fitted = make_trainer(tmp_path, epochs=40, patience=2, lr=0.05, ema_decay=0.0).fit()
     scores = [row["val_accuracy"] for row in fitted.rows]
     best = scores.index(max(scores))
     assert len(scores) == best + 3 < 40
@@ -169,7 +168,7 @@ def test_early_stopping_counts_from_the_best_epoch(tmp_path: Path) -> None:
 
 
 def test_kept_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
-    trainer = make_trainer(tmp_path, epochs=12, lr=0.05, ema=0.0)
+    trainer = make_trainer(tmp_path, epochs=12, lr=0.05, ema_decay=0.0)
     fitted = trainer.fit()
     trainer.model.load_state_dict(fitted.weights)
     best = next(row for row in fitted.rows if row["best"])
@@ -200,5 +199,5 @@ def test_a_last_batch_of_one_image_is_left_out() -> None:
 
 
 def test_bf16_trains_too(tmp_path: Path) -> None:
-    fitted = make_trainer(tmp_path, precision="bf16", ema=0.0, epochs=12).fit()
+    fitted = make_trainer(tmp_path, precision="bf16", ema_decay=0.0, epochs=12).fit()
     assert fitted.rows[-1]["val_accuracy"] > 0.5

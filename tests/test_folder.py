@@ -7,7 +7,7 @@ import pytest
 import torch
 from PIL import Image
 
-from lineup.data.records import TENSORS, Records
+from lineup.data.raw import TENSORS, RawDataset
 from lineup.errors import LineupError
 from lineup.sources.folder import read_folder, save
 
@@ -42,7 +42,7 @@ def test_images_are_sorted_by_class_and_pixels_whatever_their_files_are_called(f
     assert same(read_folder(folder, 8), records)
 
 
-def same(one: Records, other: Records) -> bool:
+def same(one: RawDataset, other: RawDataset) -> bool:
     return all(torch.equal(getattr(one, name), getattr(other, name)) for name in TENSORS)
 
 
@@ -101,7 +101,7 @@ def test_other_layouts_are_refused(folder: Path, tmp_path: Path) -> None:
         read_folder(folder, 8)
     (folder / "train/bird").mkdir()
     with pytest.raises(LineupError, match="train: no image of class bird; expected images of every class"):
-        save(folder, 8, tmp_path / "out")
+        save(tmp_path / "out", needs=str(folder), size=8)
     assert not (tmp_path / "out").exists()
     put(folder / "train/bird/0.png", "#404040")
     with pytest.raises(LineupError, match="test: no image of class bird; expected images of every class"):

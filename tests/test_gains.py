@@ -9,7 +9,7 @@ import pytest
 from made_up import compare, make_results, read_csv
 
 from lineup.comparison.gains import COLUMNS, TITLE
-from lineup.comparison.pictures.gains import LABELS, draw_gains
+from lineup.comparison.pictures.gains import LABELS, plot_gains
 from lineup.pictures import save_figure
 
 HEAD = "| Run | From | Epochs | Seconds | Test | Twin | Epochs | Seconds | Test |"
@@ -22,7 +22,7 @@ def declare_transfer(folder: Path, changes: Mapping[str, Mapping[str, Any]]) -> 
     data = json.loads(path.read_text())
     data["weights"]["handed"] = {"source": "run", "needs": "models/b1", "seed": 0}
     data["views"]["other"] = VIEW | {"normalize": "symmetric"}
-    data["augments"]["turned"] = data["augments"]["none"] | {"rotate": 9.0}
+    data["augments"]["turned"] = {"rotate": 9.0}
     for name, change in {"d3": {"weights": "handed"}, **changes}.items():
         data["runs"][name] |= change
     path.write_text(json.dumps(data))
@@ -161,7 +161,7 @@ def gain(run: str, low: float, high: float, better: str) -> dict[str, Any]:
 
 def read_picture(rows: list[dict[str, Any]], headline: str) -> tuple[list[str], list[str], list[str]]:
     """The names in a picture of `rows` from above, their numbers, and what colours mean."""
-    figure = draw_gains(rows, headline)
+    figure = plot_gains(rows, headline)
     axes, legends = figure.axes[0], figure.legends
     places = [label.get_text() for label in axes.get_yticklabels()]
     assert axes.yaxis_inverted()
@@ -188,4 +188,4 @@ def test_of_an_error_the_least_stands_first_in_the_picture() -> None:
 
 def test_without_gains_the_picture_is_empty(tmp_path: Path) -> None:
     assert read_picture([], "accuracy") == ([], [], [])
-    save_figure(draw_gains([], "accuracy"), tmp_path / "gains.png")
+    save_figure(plot_gains([], "accuracy"), tmp_path / "gains.png")

@@ -12,86 +12,82 @@ from pipeline import ROOT, TINY, Pipeline
 from ruamel.yaml import YAML
 from stand_in import StandIn
 
-from jobs.crew import Crew
 from jobs.order import BLOCKED, DONE, FAILED, add_followers, find_blocking, group
+from jobs.scheduler import Scheduler
 
 
 @pytest.fixture
-def workshop(tmp_path: Path) -> StandIn:
+def host(tmp_path: Path) -> StandIn:
     return StandIn(tmp_path)
 
 
-# --- the crew ---------------------------------------------------------------------------------------------
+# --- the scheduler ------------------------------------------------------------------------------------------
 
 
-def test_threads_never_exceed_the_cores_and_a_wider_stage_runs_alone(workshop: StandIn) -> None:
+def test_threads_never_exceed_the_cores_and_a_wider_stage_runs_alone(host: StandIn) -> None:
     threads = {"huge": 9, "wide": 2, "one": 1, "two": 1, "three": 1}
-    states = Crew(workshop, 3, cores=2, threads=threads).run(list(threads))
+    states = Scheduler(host, 3, cores=2, threads=threads).run(list(threads))
     assert states == dict.fromkeys(threads, DONE)
-    together = workshop.together()
+    together = host.together()
     assert max(sum(threads[stage] for stage in stages) for stages in together - {frozenset({"huge"})}) == 2
     assert any(len(stages) == 2 for stages in together)
     assert not any("huge" in stages for stages in together if len(stages) > 1)
 
 
-def test_what_fits_overtakes_what_does_not(workshop: StandIn) -> None:
-    Crew(workshop, 2, cores=2, threads={"one": 1, "wide": 2, "two": 1}).run(["one", "wide", "two"])
-    begun = [event.split()[1] for event in workshop.events if event.startswith("begin")]
+def test_what_fits_overtakes_what_does_not(host: StandIn) -> None:
+    Scheduler(host, 2, cores=2, threads={"one": 1, "wide": 2, "two": 1}).run(["one", "wide", "two"])
+    begun = [event.split()[1] for event in host.events if event.startswith("begin")]
     assert begun[-1] == "wide"
     assert set(begun) == {"one", "two", "wide"}
 
 
 @pytest.mark.parametrize(("jobs", "policy"), [(1, "none"), (2, "passive")])
-def test_only_stages_side_by_side_wait_passively(workshop: StandIn, jobs: int, policy: str) -> None:
-    Crew(workshop, jobs).run(["one"])
-    assert workshop.events[0] == f"begin one {policy}"
+def test_only_stages_side_by_side_wait_passively(host: StandIn, jobs: int, policy: str) -> None:
+    Scheduler(host, jobs).run(["one"])
+    assert host.events[0] == f"begin one {policy}"
 
 
-def test_a_failure_is_named_and_the_others_go_on(
-    workshop: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
-    crew = Crew(workshop, 1)
-    assert crew.run(["bad", "one"]) == {"bad": FAILED, "one": DONE}
-    assert "it broke" in workshop.log("bad").read_text()
+def test_a_failure_is_named_and_the_others_go_on(host: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
+    scheduler = Scheduler(host, 1)
+    assert scheduler.run(["bad", "one"]) == {"bad": FAILED, "one": DONE}
+    assert "it broke" in host.log("bad").read_text()
     assert "bad: failed after 0 s\none: started\none: done after " in capsys.readouterr().out
-    assert crew.seconds.keys() == {"bad", "one"}
+    assert scheduler.seconds.keys() == {"bad", "one"}
 
 
-def test_each_begins_once_what_it_needs_is_done(
-    workshop: StandIn, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_begins_once_what_it_needs_is_done(host: StandIn, capsys: pytest.CaptureFixture[str]) -> None:
     graph = {"one": ["three"], "two": ["bad", "three"], "three": [], "bad": []}
-    states = Crew(workshop, 2).run(list(graph), graph)
+    states = Scheduler(host, 2).run(list(graph), graph)
     assert states == {"one": DONE, "two": BLOCKED, "three": DONE, "bad": FAILED}
-    assert workshop.events.index("end three") < workshop.events.index("begin one passive")
+    assert host.events.index("end three") < host.events.index("begin one passive")
     assert "\ntwo: not run, for want of bad\n" in capsys.readouterr().out
 
 
 SCRIPT = """
 from pathlib import Path
-from jobs.crew import Crew
+from jobs.scheduler import Scheduler
 from lineup.console import stage
 from stand_in import StandIn
-stage(lambda: Crew(StandIn(Path.cwd()), 2).run(["slow1", "slow2", "one"]))
+stage(lambda: Scheduler(StandIn(Path.cwd()), 2).run(["slow1", "slow2", "one"]))
 """
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_ends_all_at_a_checkpoint(workshop: StandIn, number: signal.Signals) -> None:
+def test_ctrl_c_ends_all_at_a_checkpoint(host: StandIn, number: signal.Signals) -> None:
     path = os.pathsep.join(str(ROOT / folder) for folder in ("src", "tools", "tests"))
     process = subprocess.Popen(
-        [sys.executable, "-c", SCRIPT], cwd=workshop.repository, env={**os.environ, "PYTHONPATH": path},
+        [sys.executable, "-c", SCRIPT], cwd=host.repository, env={**os.environ, "PYTHONPATH": path},
         stdout=subprocess.PIPE, text=True,
     )  # fmt: skip
     until = time.monotonic() + 60
-    while len(workshop.events) < 2:
+    while len(host.events) < 2:
         assert time.monotonic() < until
         time.sleep(0.02)
     process.send_signal(number)
     said, _ = process.communicate(timeout=60)
     assert process.returncode == 128 + number
     assert "slow1: stopping\nslow2: stopping\n" in said
-    assert sorted(workshop.events[2:]) == ["checkpoint slow1", "checkpoint slow2"]
+    assert sorted(host.events[2:]) == ["checkpoint slow1", "checkpoint slow2"]
 
 
 # --- the order --------------------------------------------------------------------------------------------
@@ -174,7 +170,14 @@ def lay_out(folder: Path, stages: str, runs: list[str]) -> Pipeline:
 def read_lock(pipeline: Pipeline) -> dict[str, list[dict[str, str]]]:
     """The outs of every stage that are the same on every machine: no times."""
     stages = YAML(typ="safe").load(pipeline.path("dvc.lock"))["stages"]
-    timed = ("metrics/training", "metrics/latency", "metrics/comparison", "plots/comparison", "plots/report")
+    timed = (
+        "metrics/training",
+        "metrics/latency",
+        "metrics/comparison",
+        "plots/comparison",
+        "plots/report",
+        "plots/full_report",
+    )
     return {
         name: [out for out in stage["outs"] if not out["path"].startswith(timed)]
         for name, stage in stages.items()

@@ -45,7 +45,7 @@ def test_stale_results_are_refused_with_the_command_that_works_in_a_clone(
     assert ("fix: dvc repro --allow-missing, then commit" in done.stdout) is (status != 0)
 
 
-@pytest.mark.parametrize(("target", "name"), [("start", "RUN"), ("bundle", "RUNS"), ("unbundle", "FROM")])
+@pytest.mark.parametrize(("target", "name"), [("bundle", "RUNS"), ("unbundle", "FROM")])
 def test_a_target_without_its_word_says_which(target: str, name: str) -> None:
     done = make(ROOT, target)
     assert done.returncode == 2
@@ -61,9 +61,7 @@ def test_names_in_the_environment_are_not_meant(monkeypatch: pytest.MonkeyPatch)
     assert '"a7" "4"' in make(ROOT, "--dry-run", "sweep", "NAME=a7", "JOBS=4").stdout
 
 
-@pytest.mark.parametrize(
-    "target", ["sweep", "repro", "keep", "review", "bench", "bundle", "unbundle", "start"]
-)
+@pytest.mark.parametrize("target", ["sweep", "repro", "review", "bench", "bundle", "unbundle"])
 def test_the_folder_may_have_a_space_in_its_name(tmp_path: Path, target: str) -> None:
     folder = tmp_path / "with space"
     python = folder / ".venv/bin/python"

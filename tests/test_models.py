@@ -11,7 +11,7 @@ from torch import nn
 
 from lineup.config.params import load
 from lineup.errors import LineupError
-from lineup.models import PixelModel, count_parameters, rebuild
+from lineup.models import PixelModel, build_model, count_parameters
 from lineup.models.timm import Upsampled
 
 MODELS = load().models
@@ -20,8 +20,7 @@ D3 = MODELS["cnn"]["d3"].model_dump()
 
 def make(family: str, spec: dict[str, Any], size: int = 32, channels: int = 3) -> PixelModel:
     scale = {"mean": (0.0,) * channels, "std": (255.0,) * channels}
-    facts = {"classes": [str(index) for index in range(10)], "channels": channels, "size": size, **scale}
-    return rebuild({"family": family, "spec": spec, **facts})
+    return build_model(family, spec, outputs=10, channels=channels, size=size, **scale)
 
 
 def timm_spec(arch: str, **changes: Any) -> dict[str, Any]:

@@ -1,25 +1,25 @@
 """Views that normalise otherwise than the weights of their runs want are refused before anything runs."""
 
-import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
+from parameters import gather
 from ruamel.yaml import YAML
 
-from lineup.config.params import check, load
+from lineup.config.files import read_files
+from lineup.config.params import check
 from lineup.errors import LineupError
 from lineup.normalisation import refuse_other_normalisation
+from lineup.validation import find_weights_problems, validate
 
 ROOT = Path(__file__).parents[1]
-STAGE = runpy.run_path(str(ROOT / "stages/validate.py"))
-FIND = STAGE["find_weights_problems"]
 IMAGENET = ((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 HALF, NOTHING = ((127.5,) * 3, (127.5,) * 3), ((0.0,) * 3, (255.0,) * 3)
 # Of images that nobody has: only a view's own statistics could come out so.
 OTHER = ((1.0, 2.0, 3.0), (4.0, 5.0, 6.0))
 GRAY = ((0.0,), (255.0,))
-TIMM = {"source": "timm", "needs": "data/params.valid", "revision": "main"}
+TIMM = {"source": "timm", "needs": "data/params.valid"}
 FILE = {"source": "file", "needs": "mine.safetensors", "architecture": "a", "licence": "MIT"}
 
 
@@ -69,7 +69,8 @@ def describe(
 
 def find(*entries: Any, **runs: tuple[str, str]) -> list[str]:
     """The problems of what `describe` makes of the same arguments."""
-    return [str(error) for error in FIND(check(describe(*entries, **runs), Path("params.yaml")))]
+    files = gather(describe(*entries, **runs))
+    return [str(error) for error in find_weights_problems(check(files), files.locate)]
 
 
 def test_each_view_is_compared_with_what_timm_records_of_its_weights() -> None:
@@ -118,20 +119,16 @@ def test_weights_that_timm_does_not_have_are_named_even_where_no_run_uses_them()
     )
 
 
-def test_validate_refuses_what_waits_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_validate_refuses_what_waits_as_well() -> None:
     data = describe({}, {"unit": {"normalize": "unit"}}, soon=("unit", "resnet"))
     data["waiting"], data["runs"] = data["runs"], {}
     data["waiting_weights"] = {"resnet": {**TIMM, "model": "resnet18.tv_in1k"}}
-    with (tmp_path / "params.yaml").open("w") as file:
-        YAML(typ="safe").dump(data, file)
-    for name in ("claims.csv", "protocols.yaml"):
-        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
-    monkeypatch.chdir(tmp_path)
+    files = gather(data)
     with pytest.raises(LineupError, match=r"^params\.yaml: views\.unit \(run soon, weights resnet\): normal"):
-        STAGE["main"]()
-    assert not (tmp_path / "data").exists()
+        validate(check(files), files.locate)
 
 
 @pytest.mark.parametrize("name", ["params.yaml", "quickstart/params.yaml", "tests/tiny.yaml"])
 def test_the_parameters_of_the_repository_pass(name: str) -> None:
-    assert not list(FIND(load(ROOT / name)))
+    files = read_files(ROOT / name)
+    assert not list(find_weights_problems(check(files), files.locate))

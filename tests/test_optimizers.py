@@ -6,11 +6,12 @@ from typing import Any, get_args
 
 import pytest
 import torch
+from recipes import make_phase
 from torch import Tensor, nn, optim
 
 from lineup.config.schema import Optimizer
 from lineup.training import optimizers
-from lineup.training.fit import load_optimizer
+from lineup.training.fit import build_optimizer
 from lineup.training.optimizers.muon import orthogonalize
 
 OPTIONS = {"lr": 0.1, "momentum": 0.9, "weight_decay": 0.01}
@@ -33,7 +34,7 @@ def test_params_may_name_exactly_the_optimizers_that_are_there() -> None:
     ],
 )
 def test_names_mean_their_optimizers(name: str, kind: type, values: dict[str, Any]) -> None:
-    optimizer = load_optimizer(name).build(nn.Linear(2, 2), **OPTIONS)
+    optimizer = build_optimizer(nn.Linear(2, 2), make_phase(optimizer=name, **OPTIONS))
     assert isinstance(optimizer, kind)
     group = optimizer.param_groups[0]
     assert {key: group[key] for key in values} == values
@@ -52,7 +53,7 @@ def test_every_optimizer_learns_and_leaves_frozen_parameters_alone(name: str) ->
     net = make()
     frozen = net[0].weight.requires_grad_(False).clone()
     options = {"lr": 0.001, "momentum": 0.9, "weight_decay": 0.0}
-    optimizer = load_optimizer(name).build(net, **options)
+    optimizer = build_optimizer(net, make_phase(optimizer=name, **options))
     images, labels = torch.randn(8, 3, 8, 8), torch.arange(8) % 2
     losses = []
     for _ in range(20):
@@ -77,7 +78,7 @@ def test_orthogonalize_brings_singular_values_near_one(shape: tuple[int, int]) -
 
 def test_muon_moves_kernels_by_its_rate_and_keeps_their_length() -> None:
     net = make()
-    optimizer = load_optimizer("muon").build(net, lr=0.05, momentum=0.5, weight_decay=0.0)
+    optimizer = build_optimizer(net, make_phase(optimizer="muon", lr=0.05, momentum=0.5))
     net(torch.randn(8, 3, 8, 8)).square().mean().backward()
     kernel = net[0].weight
     unit = kernel.detach() * 2 / kernel.detach().norm()
@@ -97,7 +98,7 @@ def take_steps(net: nn.Sequential, optimizer: optim.Optimizer, count: int = 2) -
 def test_muon_adamw_moves_kernels_as_muon_and_all_else_as_adamw() -> None:
     nets, options = [make(), make(), make()], {"momentum": 0.5, "weight_decay": 0.1}
     for net, name, lr in zip(nets, ("muon_adamw", "muon", "adamw"), (0.2, 0.2, 0.002), strict=True):
-        optimizer = load_optimizer(name).build(net, lr=lr, **options)
+        optimizer = build_optimizer(net, make_phase(optimizer=name, lr=lr, **options))
         for group in optimizer.param_groups:
             group["betas"] = (0.9, 0.99)
         take_steps(net, optimizer, 1)
@@ -108,13 +109,12 @@ def test_muon_adamw_moves_kernels_as_muon_and_all_else_as_adamw() -> None:
 
 
 def test_muon_adamw_goes_on_from_its_state() -> None:
-    options = {"lr": 0.1, "momentum": 0.5, "weight_decay": 0.1}
+    phase = make_phase(optimizer="muon_adamw", lr=0.1, momentum=0.5, weight_decay=0.1)
     net, other = make(), make()
-    build = load_optimizer("muon_adamw").build
-    optimizer = build(net, **options)
+    optimizer = build_optimizer(net, phase)
     take_steps(net, optimizer)
     other.load_state_dict(net.state_dict())
-    restored = build(other, **options)
+    restored = build_optimizer(other, phase)
     restored.load_state_dict(copy.deepcopy(optimizer.state_dict()))
     take_steps(net, optimizer)
     take_steps(other, restored)

@@ -5,15 +5,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from parameters import FILE, check_data, gather
 from ruamel.yaml import YAML
 
 from lineup.config import schema
-from lineup.config.params import check, check_architectures, load, parse
+from lineup.config.files import read_files
+from lineup.config.params import check, check_architectures, load
 from lineup.config.problems import ParamsError
+from lineup.config.yaml import parse
 from lineup.errors import LineupError
 
 ROOT = Path(__file__).parents[1]
-FILE = Path("params.yaml")
 
 # Every kind of value: ints where floats are wanted, null, nested lists, options, phases, all schedules.
 EVERYTHING = """
@@ -44,10 +46,10 @@ recipes:
     momentum: 0.9
     weight_decay: 0
     schedule: {name: cosine, warmup: 1}
-    smoothing: 0.0
-    ema: 0.0
+    label_smoothing: 0.0
+    ema_decay: 0.0
     patience: 0
-    keep: last
+    checkpoint: last
     precision: bf16
     threads: 2
     trainable: all
@@ -55,6 +57,12 @@ recipes:
       head: {epochs: 3, lr: 1, trainable: head, schedule: {name: constant}}
       rest: {schedule: {name: plateau, factor: 0.5, patience: 3, floor: 0}, trainable: 0.25, dropout: 0}
       last: {schedule: {name: one_cycle, warmup: 0.3}, trainable: layer4.1}
+reports:
+  R:
+    rows:
+      D3: {what: one, claims: [{metric: test_loss, claimed: 1, split: test, what: early}], fixes: {tta: none}}
+      A6: {what: two, claims: [{metric: "", claimed: null, split: "", what: ""}], fixes: {like: [plain]}}
+protocols: {plain: {recipe.lr: {above: 0}, recipe.phases: []}}
 runs:
   d3: {row: D3, view: rgb, weights: random, task: classification, family: cnn, model: d3, augment: none,
        recipe: d3, seeds: [0, 1, 2], tta: none}
@@ -83,13 +91,13 @@ def changed(place: str, value: Any) -> dict[str, Any]:
 
 def refusal(data: Any) -> str:
     with pytest.raises(LineupError) as caught:
-        check(data, FILE)
+        check_data(data)
     return str(caught.value)
 
 
-def test_repository_params_are_handed_over_unchanged() -> None:
-    raw = YAML(typ="safe").load(ROOT / "params.yaml")
-    assert load(ROOT / "params.yaml").model_dump() == raw
+@pytest.mark.parametrize("name", ["params.yaml", "quickstart/params.yaml", "tests/tiny.yaml"])
+def test_what_the_repository_declares_is_handed_over_unchanged(name: str) -> None:
+    assert load(ROOT / name).model_dump(exclude_unset=True) == read_files(ROOT / name).data
 
 
 def plain(value: object) -> bool:
@@ -101,7 +109,7 @@ def plain(value: object) -> bool:
 
 
 def test_every_kind_of_value_is_handed_over_unchanged() -> None:
-    dumped = check(everything(), FILE).model_dump()
+    dumped = check_data(everything()).model_dump()
     assert dumped == YAML(typ="safe").load(EVERYTHING)
     assert plain(dumped)
 
@@ -110,7 +118,7 @@ NUMBERS: dict[str, Callable[[random.Random], float]] = {
     "lr": lambda draw: draw.choice([draw.randint(1, 10**6), draw.uniform(1e-12, 10)]),
     "weight_decay": lambda draw: draw.choice([draw.randint(0, 10**6), draw.uniform(0, 1)]),
     "momentum": lambda draw: draw.choice([0, draw.random()]),
-    "smoothing": lambda draw: draw.choice([0, draw.random()]),
+    "label_smoothing": lambda draw: draw.choice([0, draw.random()]),
     "epochs": lambda draw: draw.randint(1, 10**6),
     "patience": lambda draw: draw.randint(0, 10**6),
 }
@@ -124,12 +132,12 @@ def test_any_numbers_are_handed_over_unchanged(seed: int) -> None:
         data["recipes"]["d3"][key] = make(draw)
     data["augments"]["none"]["jitter"] = [draw.randint(0, 9), draw.random(), 0, draw.uniform(0, 0.5)]
     data["runs"]["d3"]["seeds"] = draw.sample(range(2**32), 5)
-    del data["waiting"]["a6"]  # reconstruction refuses smoothing
-    assert check(copy.deepcopy(data), FILE).model_dump() == data
+    del data["waiting"]["a6"]  # reconstruction refuses label smoothing
+    assert check_data(copy.deepcopy(data)).model_dump() == data
 
 
 def test_exponent_without_a_point_is_a_float() -> None:
-    assert check(everything(), FILE).recipes["d3"].lr == 0.0001
+    assert check_data(everything()).recipes["d3"].lr == 0.0001
 
 
 @pytest.mark.parametrize(
@@ -299,23 +307,69 @@ def test_unknown_section_gets_the_nearest() -> None:
     )
 
 
-@pytest.mark.parametrize("key", schema.Recipe.model_fields)
-def test_no_key_of_a_recipe_has_a_default(key: str) -> None:
+# Where EVERYTHING has an entry of each kind, with all its keys.
+ENTRIES: dict[str, type[schema.Entry]] = {
+    "runtime": schema.Runtime,
+    "datasets.cifar10": schema.Dataset,
+    "views.rgb": schema.View,
+    "weights.random": schema.NoWeights,
+    "models.cnn.d3": schema.Cnn,
+    "models.timm.resnet18": schema.Timm,
+    "models.mlp.wide": schema.Mlp,
+    "models.autoencoder.a6": schema.Autoencoder,
+    "augments.none": schema.Augment,
+    "recipes.d3": schema.Recipe,
+    "runs.d3": schema.Run,
+    "reports.R": schema.Report,
+    "reports.R.rows.D3": schema.ReportRow,
+}
+KEYS = [(place, key) for place, entry in ENTRIES.items() for key in entry.model_fields]
+
+
+def look_up(values: Any, place: str) -> Any:
+    for key in place.split("."):
+        values = values[key]
+    return values
+
+
+@pytest.mark.parametrize(("place", "key"), KEYS)
+def test_a_key_may_be_left_out_if_it_has_a_default(place: str, key: str) -> None:
+    data, field = everything(), ENTRIES[place].model_fields[key]
+    del look_up(data, place)[key]
+    if key == "source":  # it tells which keys there may be
+        assert refusal(data).startswith(
+            f"params.yaml: {place}: a mapping; expected a mapping with the key {key};"
+        )
+    elif field.is_required():
+        expected = "missing; expected every key without a default"
+        assert refusal(data) == f"params.yaml: {place}.{key}: {expected}; fix: add {key}: with a value"
+    else:
+        default = field.get_default(call_default_factory=True)
+        found = look_up(check_data(data).model_dump(), f"{place}.{key}")
+        assert found == ENTRIES[place].model_construct(**{key: default}).model_dump()[key]
+
+
+@pytest.mark.parametrize("key", schema.Params.model_fields)
+def test_a_section_may_be_left_out_if_nothing_needs_it(key: str) -> None:
     data = everything()
-    del data["recipes"]["d3"][key]
-    assert refusal(data).startswith(f"params.yaml: recipes.d3.{key}: missing; ")
+    del data["runs"]["d3"]["row"], data["waiting"]["a6"]["row"], data["reports"]["R"]["rows"]["A6"]
+    del data[key]
+    if schema.Params.model_fields[key].is_required():
+        assert f"params.yaml: {key}: missing; " in refusal(data)
+    else:
+        check_data(data)
 
 
-def test_nothing_in_the_schema_has_a_default() -> None:
-    entries = [
-        value
-        for value in vars(schema).values()
-        if isinstance(value, type) and issubclass(value, schema.Entry)
-    ]
-    assert len(entries) > 10
-    assert [
-        field for entry in entries for field in entry.model_fields.values() if not field.is_required()
-    ] == []
+def test_a_run_need_not_say_more_than_what_it_is_of() -> None:
+    data = everything()
+    data["runs"]["d3"] = {
+        key: data["runs"]["d3"][key] for key in ("view", "weights", "family", "model", "recipe")
+    }
+    run = check_data(data).runs["d3"]
+    assert (run.row, run.task, run.augment) == (None, "classification", "none")
+    assert (run.seeds, run.tta) == ([0], "none")
+    del data["augments"]["none"]
+    check_data(data)
 
 
 def test_all_problems_of_a_file_are_listed() -> None:
@@ -323,7 +377,7 @@ def test_all_problems_of_a_file_are_listed() -> None:
     data["recipes"]["d3"]["epochs"] = True
     data["runs"]["d3"]["view"] = "rbg"
     with pytest.raises(ParamsError) as caught:
-        check(data, FILE)
+        check_data(data)
     places = [line.split(": ")[1] for line in str(caught.value).splitlines()]
     assert sorted(places) == ["recipes.d3.epochs", "recipes.d3.lr", "runs.d3.view"]
 
@@ -349,7 +403,7 @@ def test_sizes_are_checked_against_the_view() -> None:
     deep = ["conv 1", "pool"] * 6 + ["gap"]
     assert "models.cnn.d3 leaves nothing of an image" in refusal(changed("models.cnn.d3.layers", deep))
     data = changed("models.cnn.d3.layers", [*["conv 1"] * 16, "gap"])
-    check(data, FILE)
+    check_data(data)
     data["models"]["cnn"]["d3"]["padding"] = "valid"
     assert "models.cnn.d3 leaves nothing of an image" in refusal(data)
 
@@ -361,7 +415,7 @@ def test_a_warmup_ends_before_its_phase() -> None:
         return data
 
     assert "recipes.d3.schedule.warmup: 10 epochs of 10;" in refusal(warm(10.0, {}))
-    check(warm(9.9, {}), FILE)
+    check_data(warm(9.9, {}))
     short = warm(3.0, {"first": {"epochs": 3}, "second": {"epochs": 4}})
     assert "recipes.d3.phases.first.schedule.warmup: 3 epochs of 3;" in refusal(short)
 
@@ -371,11 +425,11 @@ def test_nesterov_has_momentum_in_every_phase() -> None:
     data["recipes"]["d3"] |= {"momentum": 0.0, "phases": {}}
     assert "recipes.d3.momentum: 0 with nesterov; expected more than 0;" in refusal(data)
     data["recipes"]["d3"]["momentum"] = 0.9
-    check(data, FILE)
+    check_data(data)
     data["recipes"]["d3"]["phases"] = {"head": {}, "all": {"momentum": 0.0}}
     assert "recipes.d3.phases.all.momentum: 0 with nesterov;" in refusal(data)
     data["recipes"]["d3"]["phases"]["all"]["optimizer"] = "sgd"
-    check(data, FILE)
+    check_data(data)
 
 
 @pytest.mark.parametrize(
@@ -384,7 +438,7 @@ def test_nesterov_has_momentum_in_every_phase() -> None:
         ("waiting.a6.task", "classification", "task classification with family autoencoder; expected"),
         ("waiting.r18.task", "reconstruction", "task reconstruction with family timm; expected"),
         ("waiting.a6.tta", "flip", "tta flip; expected none for reconstruction"),
-        ("recipes.d3.smoothing", 0.1, "recipes.d3.smoothing of labels; expected none for reconstruction"),
+        ("recipes.d3.label_smoothing", 0.1, "recipes.d3.label_smoothing; expected none for reconstruction"),
         ("models.autoencoder.a6.filters", [1] * 7, "halves an image 6 times; expected that to divide the 32"),
     ],
 )
@@ -431,15 +485,16 @@ def test_missing_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("arch", ["resnet18", "resnet18.a1_in1k"])
 def test_architectures_are_those_of_timm(arch: str) -> None:
-    check_architectures(check(changed("models.timm.resnet18.arch", arch), FILE))
+    files = gather(changed("models.timm.resnet18.arch", arch))
+    check_architectures(check(files), files.locate)
 
 
 @pytest.mark.parametrize("arch", ["resnet19", "resnet18.nope", "resnet18."])
 def test_what_timm_does_not_know_is_refused(arch: str) -> None:
-    wrong = check(changed("models.timm.resnet18.arch", arch), FILE)
+    files = gather(changed("models.timm.resnet18.arch", arch))
     message = rf"params.yaml: models.timm.resnet18.arch: unknown name '{arch}'.*did you mean resnet"
     with pytest.raises(LineupError, match=message):
-        check_architectures(wrong)
+        check_architectures(check(files), files.locate)
 
 
 SOURCE = {"source": "run", "needs": "models/d3", "seed": 1}
@@ -454,9 +509,9 @@ def handed_on(section: str, **changes: Any) -> dict[str, Any]:
 
 
 def test_weights_of_a_run_can_wait_or_be_ready() -> None:
-    check(handed_on("weights"), FILE)
-    check(handed_on("waiting_weights"), FILE)
-    check(handed_on("waiting_weights", needs="models/a6", seed=0), FILE)
+    check_data(handed_on("weights"))
+    check_data(handed_on("waiting_weights"))
+    check_data(handed_on("waiting_weights", needs="models/a6", seed=0))
 
 
 @pytest.mark.parametrize(
@@ -483,7 +538,7 @@ def test_weights_of_a_run_name_a_run_that_is_there(
     section: str, changes: dict[str, Any], message: str
 ) -> None:
     with pytest.raises(LineupError, match=message):
-        check(handed_on(section, **changes), FILE)
+        check_data(handed_on(section, **changes))
 
 
 def test_weights_of_a_file_have_a_mean_and_a_deviation_a_channel() -> None:
@@ -492,7 +547,7 @@ def test_weights_of_a_file_have_a_mean_and_a_deviation_a_channel() -> None:
         "source": "file", "needs": "mine.safetensors", "architecture": "a", "mean": [1.0, 2.0, 3.0],
         "std": [2.0, 2.0, 2.0], "licence": "MIT",
     }  # fmt: skip
-    check(data, FILE)
+    check_data(data)
     data["weights"]["mine"]["std"] = [2.0]
     assert "weights.mine.std: [2.0]; expected as many values as mean has, 3; fix: " in refusal(data)
 
@@ -501,7 +556,7 @@ def test_weights_that_wait_are_not_for_runs_that_do_not() -> None:
     data = handed_on("waiting_weights")
     data["runs"]["d3"]["weights"] = "handed"
     with pytest.raises(LineupError, match=r"runs\.d3\.weights: 'handed' waits; .* fix: move its entry up"):
-        check(data, FILE)
+        check_data(data)
 
 
 @pytest.mark.parametrize(
@@ -543,11 +598,11 @@ def test_views_may_differ_in_what_weights_do_not_see() -> None:
     data["views"]["rgb"]["normalize"] = "unit"
     data["views"]["other"] = {**data["views"]["rgb"], "dataset": "cifar100", "size": 64}
     data["waiting"]["r18"]["view"] = "other"
-    check(data, FILE)
+    check_data(data)
 
 
 def test_grey_images_have_no_statistics_of_imagenet() -> None:
     data = changed("views.rgb.normalize", "imagenet")
     data["views"]["rgb"]["color"] = "gray"
     with pytest.raises(LineupError, match=r"views\.rgb\.normalize: imagenet for grey images"):
-        check(data, FILE)
+        check_data(data)

@@ -1,40 +1,35 @@
-import csv
-import runpy
+"""What reports fix of their rows, where a run departs from it, and the reports' figures beside ours."""
+
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from made_up import ROOT, compare, make_project, read_csv
+from made_up import compare, make_project, read_csv
+from parameters import FILE, check_data
+from pipeline import ROOT, TINY
 from ruamel.yaml import YAML
 
-from lineup.claims import read_claims
 from lineup.comparison.reproductions import COLUMNS
 from lineup.config import schema
+from lineup.config.files import Files, read_files
 from lineup.config.params import check, load
+from lineup.config.resolve import list_claims, resolve_comparison, resolve_rows
 from lineup.errors import LineupError
-from lineup.protocols import (
-    MET,
-    NOTHING_FIXED,
-    find_departures,
-    judge_protocol,
-    resolve_protocols,
-)
+from lineup.reports.protocols import MET, NOTHING_FIXED, Protocol, find_departures, judge_protocol
 
-PATH = ROOT / "protocols.yaml"
-CLAIMS = read_claims(ROOT / "claims.csv")
+PARAMS = load(ROOT / FILE)
+CLAIMS = list_claims(PARAMS)
+PROTOCOLS = resolve_rows(PARAMS)
 
 
-def read_protocols() -> dict[str, dict[str, Any]]:
-    return resolve_protocols(YAML(typ="safe", pure=True).load(PATH), CLAIMS, str(PATH))
-
-
-# --- the file of the reports' protocols --------------------------------------------------------------------
+# --- what our files say that the reports fix ---------------------------------------------------------------
 
 
 def test_every_row_of_the_reports_has_a_protocol() -> None:
-    protocols = read_protocols()
-    assert set(protocols) == set(CLAIMS)
-    assert [row for row in protocols if not protocols[row]] == ["A9"]
+    assert list(PROTOCOLS) == list(CLAIMS)
+    assert [row for row in PROTOCOLS if not PROTOCOLS[row]] == ["A9"]
 
 
 def test_every_path_is_one_that_params_can_have() -> None:
@@ -51,11 +46,11 @@ def test_every_path_is_one_that_params_can_have() -> None:
     schedules = (schema.Constant, schema.Cosine, schema.OneCycle, schema.Plateau)
     known |= {f"recipe.schedule.{key}" for entry in schedules for key in entry.model_fields}
     known |= {"augment.shift.0", "augment.shift.1"}  # horizontal, vertical
-    assert {path for protocol in read_protocols().values() for path in protocol} <= known
+    assert {path for protocol in PROTOCOLS.values() for path in protocol} <= known
 
 
 def test_a_step_of_the_ladder_changes_what_the_report_says() -> None:
-    protocols = read_protocols()
+    protocols = PROTOCOLS
     changes = {
         row: {path for path in {**one, **other} if one.get(path) != other.get(path)}
         for row, one, other in (
@@ -126,49 +121,79 @@ def test_departures_stand_one_after_another_and_no_protocol_is_not_met() -> None
     assert judge_protocol({}, SETTINGS) == NOTHING_FIXED
 
 
-# --- reading -----------------------------------------------------------------------------------------------
+# --- what is written for a row -----------------------------------------------------------------------------
+
+
+def describe(protocols: Mapping[str, Any], **rows: Any) -> dict[str, Any]:
+    """Parameters with one report, X, that fixes this of its rows."""
+    data: dict[str, Any] = YAML(typ="safe").load(TINY)
+    entries = {row: {"what": "a CNN", "fixes": fixes} for row, fixes in rows.items()}
+    return data | {"protocols": protocols, "reports": {"X": {"rows": entries}}}
+
+
+def read(protocols: Mapping[str, Any], **rows: Any) -> dict[str, Protocol]:
+    return resolve_rows(check_data(describe(protocols, **rows)))
 
 
 def test_entries_hold_what_they_are_like_and_their_own_value_goes_first() -> None:
-    data = {
-        "shared": {"a": {"tta": "none", "view.size": 32}, "b": {"like": ["a"], "view.size": 96}},
-        "rows": {"X1": {"like": ["b"], "recipe.lr": 0.1}, "X2": {"like": ["X1", "a"], "recipe.lr": 0.2}},
-    }
-    assert resolve_protocols(data, ["X1", "X2"], "file") == {
+    shared = {"a": {"tta": "none", "view.size": 32}, "b": {"like": ["a"], "view.size": 96}}
+    one = {"like": ["b"], "recipe.lr": 0.1}
+    assert read(shared, X1=one, X2={"like": ["X1", "a"], "recipe.lr": 0.2}) == {
         "X1": {"tta": "none", "view.size": 96, "recipe.lr": 0.1},
         "X2": {"tta": "none", "view.size": 32, "recipe.lr": 0.2},
     }
 
 
-def test_blank_is_empty_and_rows_may_be_numbers() -> None:
-    data = {"shared": None, "rows": {1: None, 2: {"like": [1], "tta": "none"}}}
-    assert resolve_protocols(data, ["1", "2"], "file") == {"1": {}, "2": {"tta": "none"}}
+def test_a_row_may_fix_nothing() -> None:
+    assert read({}, X1={}, X2={"like": ["X1"], "tta": "none"}) == {"X1": {}, "X2": {"tta": "none"}}
 
 
 @pytest.mark.parametrize(
-    ("data", "message"),
+    ("fixes", "place", "message"),
     [
-        ([], "other sections"),
-        ({"rows": {}}, "other sections"),
-        ({"shared": {}, "rows": {"X1": {}, "X2": {}}}, "rows that differ in X2"),
-        ({"shared": {}, "rows": {}}, "rows that differ in X1"),
-        ({"shared": [], "rows": {}}, "file: shared: "),
-        ({"shared": {"a": 1}, "rows": {"X1": {}}}, r"file: shared\.a: 1"),
-        ({"shared": {}, "rows": {"X1": {"like": "a"}}}, r"rows\.X1\.like: a; expected a list"),
-        ({"shared": {}, "rows": {"X1": {"like": ["gone"]}}}, "X1: like: gone"),
-        ({"shared": {"a": {"like": ["X1"]}}, "rows": {"X1": {"like": ["a"]}}}, "a: like: X1"),
-        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"over": 1}}}}, "X1.recipe.lr"),
-        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"above": 1, "one_of": []}}}}, "X1.recipe.lr"),
-        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"one_of": 0.01}}}}, "X1.recipe.lr"),
-        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"none_of": []}}}}, "X1.recipe.lr"),
-        ({"shared": {}, "rows": {"X1": {8: "none"}}}, "X1.8: 8; expected a path"),
-        ({"shared": {}, "rows": {"X1": {"recipe.lr": {"above": "a"}}}}, "X1.recipe.lr"),
-        ({"shared": {}, "rows": {"X1": {"model.widths": {"in_order": [64, 32]}}}}, "X1.model.widths"),
+        ([], ".fixes", "[]; expected a mapping; fix: "),
+        (None, ".fixes", "null; expected a mapping; fix: "),
+        ({"like": "a"}, ".fixes", "expected a list of entries after like; fix: "),
+        ({"like": ["gone"]}, ".fixes.like", "gone; expected another entry that does not refer back; fix: "),
+        ({"like": ["X1"]}, ".fixes.like", "X1; expected another entry that does not refer back; fix: "),
+        ({"recipe.lr": {"over": 1}}, ".fixes", "expected recipe.lr: above with a number, or one_of, none_of"),
+        ({"recipe.lr": {"above": 1, "one_of": []}}, ".fixes", "expected recipe.lr: above with a number"),
+        ({"recipe.lr": {"above": "a"}}, ".fixes", "expected recipe.lr: above with a number"),
+        ({"recipe.lr": {"one_of": 0.01}}, ".fixes", "expected recipe.lr: above with a number"),
+        ({"recipe.lr": {"none_of": []}}, ".fixes", "expected recipe.lr: above with a number"),
+        ({"model.widths": {"in_order": [64, 32]}}, ".fixes", "expected model.widths: above with a number"),
+        ({8: "none"}, ".fixes", "8; expected a text; fix: "),
     ],
 )
-def test_a_file_of_something_else_is_refused(data: Any, message: str) -> None:
-    with pytest.raises(LineupError, match=message):
-        resolve_protocols(data, ["X1"], "file")
+def test_something_else_is_refused(fixes: Any, place: str, message: str) -> None:
+    files = Files(FILE, describe({}, X1=fixes), {"reports.X": Path("reports/x.yaml")})
+    with pytest.raises(LineupError) as caught:
+        check(files)
+    assert str(caught.value).startswith(f"reports/x.yaml: reports.X.rows.X1{place}")
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("protocols", "message"),
+    [
+        ([], "protocols: []; expected a mapping"),
+        ({"a": 1}, "protocols.a: 1; expected a mapping"),
+        ({"a": {"like": ["b"]}}, "protocols.a.like: b; expected another entry"),
+        ({"a": {"like": ["X1"]}}, "protocols.a.like: X1; expected another entry that does not refer back"),
+        (
+            {"a": {"recipe.lr": {"over": 1}}},
+            "protocols.a: a mapping; expected recipe.lr: above with a",
+        ),
+    ],
+)
+def test_something_else_is_refused_in_what_rows_share(protocols: Any, message: str) -> None:
+    files = Files(FILE, describe(protocols, X1={"like": ["a"]}), {"protocols.a": Path("common.yaml")})
+    with pytest.raises(LineupError) as caught:
+        check(files)
+    where = "common.yaml" if message.startswith("protocols.a") else "params.yaml"
+    assert str(caught.value).startswith(f"{where}: {message}")
+    assert "\n" not in str(caught.value)
 
 
 # --- claims beside measurements ----------------------------------------------------------------------------
@@ -182,8 +207,7 @@ def claimed(compared: Path) -> list[dict[str, str]]:
 def test_every_figure_of_every_row_is_listed(claimed: list[dict[str, str]]) -> None:
     assert tuple(claimed[0]) == COLUMNS
     assert list(dict.fromkeys(line["row"] for line in claimed)) == list(CLAIMS)
-    with (ROOT / "claims.csv").open(newline="") as file:
-        figures = [(line["row"], line["metric"], line["what"]) for line in csv.DictReader(file)]
+    figures = [(claim.row, claim.metric, claim.what) for claims in CLAIMS.values() for claim in claims]
     assert list(dict.fromkeys((line["row"], line["metric"], line["what"]) for line in claimed)) == figures
 
 
@@ -207,16 +231,13 @@ def test_the_run_at_the_protocol_stands_before_the_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_project(tmp_path)
-    protocols = (tmp_path / "protocols.yaml").read_text()
+    data = read_files(tmp_path / FILE).data
     # Row D3 as the made-up runs have it, and one of two runs off it.
-    text = "  D3: {recipe.epochs: 1, recipe.batch_size: 128}"
-    start, end = protocols.index("  D3:\n"), protocols.index("  E1:")
-    (tmp_path / "protocols.yaml").write_text(f"{protocols[:start]}{text}\n{protocols[end:]}")
-    data = YAML(typ="safe", pure=True).load(tmp_path / "params.yaml")
+    data["reports"]["D"]["rows"]["D3"]["fixes"] = {"recipe.epochs": 1, "recipe.batch_size": 128}
     data["recipes"]["other"] = data["recipes"]["short"] | {"epochs": 2}
     data["runs"]["d3_fp32"]["recipe"] = "other"
-    with (tmp_path / "params.yaml").open("w") as file:
-        YAML().dump(data, file)
+    (tmp_path / "dvc.yaml").unlink(missing_ok=True)
+    (tmp_path / FILE).write_text(json.dumps(data))
     compare(tmp_path, monkeypatch)
     lines = [line for line in read_csv(tmp_path / "metrics/reproductions.csv") if line["row"] == "D3"]
     found = dict.fromkeys((line["run"], line["protocol"]) for line in lines)
@@ -224,13 +245,11 @@ def test_the_run_at_the_protocol_stands_before_the_others(
 
 
 def test_a_declared_row_has_a_run_at_its_protocol() -> None:
-    params = load(ROOT / "params.yaml")
-    resolve = runpy.run_path(str(ROOT / "stages/compare.py"))["resolve_run"]
-    entries = [resolve(params, run) for run in [*params.runs.values(), *params.waiting.values()] if run.row]
-    protocols = read_protocols()
+    declared = resolve_comparison(PARAMS)
+    entries = [entry for entry in [*declared.runs.values(), *declared.waiting.values()] if entry.row]
     verdicts: dict[str, list[str]] = {}
     for entry in entries:
-        verdicts.setdefault(entry.row, []).append(judge_protocol(protocols[entry.row], entry.settings))
+        verdicts.setdefault(entry.row, []).append(judge_protocol(PROTOCOLS[entry.row], entry.settings))
     # Transfer starts from CIFAR-100 until the source, one parameter, is changed to what the reports had; its
     # images are normalised as the weights ask for, where report B has [0, 1].
     source = "weights.source run, the report has timm"
@@ -240,7 +259,7 @@ def test_a_declared_row_has_a_run_at_its_protocol() -> None:
 
 
 def test_a_run_that_goes_on_from_another_is_judged_as_one_training() -> None:
-    data = YAML(typ="safe", pure=True).load(ROOT / "params.yaml")
+    data = read_files(ROOT / FILE).data
     # Report A's head and what follows it, in two runs; a5_96 has both in one.
     head, tune = ({**data["waiting"], **data["runs"]}[run] for run in ("a5_96_head", "a5_96_1"))
     data["weights"]["handed"] = {"source": "run", "needs": "models/begun", "seed": 0}
@@ -249,10 +268,9 @@ def test_a_run_that_goes_on_from_another_is_judged_as_one_training() -> None:
         "ended": tune | {"weights": "handed"},
         "turned": tune | {"weights": "handed", "augment": "turned"},
     }
-    params = check(data, Path("params.yaml"))
-    resolve = runpy.run_path(str(ROOT / "stages/compare.py"))["resolve_run"]
-    ended, turned, whole = (resolve(params, params.runs[run]) for run in ("ended", "turned", "a5_96"))
-    protocol = read_protocols()["A5-1"]
+    declared = resolve_comparison(check_data(data)).runs
+    ended, turned, whole = (declared[run] for run in ("ended", "turned", "a5_96"))
+    protocol = PROTOCOLS["A5-1"]
     assert find_departures(protocol, ended.settings) == find_departures(protocol, whole.settings)
     assert [phase["epochs"] for phase in ended.settings["recipe"]["phases"]] == [15, 10]
     # Other images make it another training, from another's weights.

@@ -8,6 +8,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from lineup.comparison.gains import HEADING, NOTE
+from lineup.config.files import read_files
 from lineup.errors import LineupError
 from lineup.files import write_text
 from readme import BEGIN, END, PAGES, describe_comparison, describe_gains, list_gains, show_results
@@ -34,7 +35,7 @@ def test_every_table_and_text_of_the_comparison_stands_in_the_pages_once() -> No
 def test_the_example_of_parameters_is_what_params_yaml_says() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
     example = YAML(typ="safe").load(text.partition("```yaml\n")[2].partition("```")[0])
-    params = YAML(typ="safe").load(ROOT / "params.yaml")
+    params = read_files(ROOT / "params.yaml").data
     families = example["models"]
     assert families == {
         name: {key: params["models"][name][key] for key in families[name]} for name in families

@@ -16,7 +16,7 @@ ERROR = (0.2**2 + 0.1**2) / 3
 
 @pytest.mark.parametrize("kind", [torch.uint8, torch.float32])
 def test_loss_is_the_error_against_raw_images_and_ignores_labels(kind: torch.dtype) -> None:
-    loss = reconstruction.loss(OUTPUTS.bfloat16(), IMAGES.to(kind), LABELS, smoothing=0.0)
+    loss = reconstruction.loss(OUTPUTS.bfloat16(), IMAGES.to(kind), LABELS, label_smoothing=0.0)
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(ERROR / 2, rel=0.01)
 

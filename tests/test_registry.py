@@ -5,15 +5,14 @@ from typing import get_args
 import pytest
 
 from lineup.config.schema import Dataset
-from lineup.data.records import read_records
-from lineup.sources.registry import save
+from lineup.data.raw import read_raw
 
 SOURCES = get_args(Dataset.model_fields["source"].annotation)
 
 
 def test_a_source_is_saved_by_its_name(tmp_path: Path) -> None:
-    save("digits", tmp_path / "raw")
-    assert len(read_records(tmp_path / "raw").classes) == 10
+    import_module("lineup.sources.digits").save(tmp_path / "raw")
+    assert len(read_raw(tmp_path / "raw").classes) == 10
 
 
 @pytest.mark.parametrize("source", SOURCES)

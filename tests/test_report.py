@@ -4,7 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from made_up import ROOT, compare, declare, make_project
+from made_up import ROOT, compare, declare, make_project, run_stage
+from parameters import resolve
 
 from lineup.comparison.confusions import describe_worst, find_worst
 from lineup.comparison.report import CAPTIONS, compare_environments
@@ -39,40 +40,90 @@ class Reader(HTMLParser):
         self.text.append(data)
 
 
-@pytest.fixture(scope="module")
-def page(compared: Path) -> Reader:
+def read_page(path: Path) -> Reader:
     reader = Reader()
-    reader.feed((compared / "plots/report.html").read_text())
+    reader.feed(path.read_text())
     return reader
 
 
+@pytest.fixture(scope="module")
+def page(compared: Path) -> Reader:
+    """The report without pictures of runs."""
+    return read_page(compared / "plots/report.html")
+
+
+@pytest.fixture(scope="module")
+def full_page(compared: Path) -> Reader:
+    return read_page(compared / "plots/full_report.html")
+
+
+def read_text(page: Reader) -> str:
+    return " ".join(" ".join(page.text).split())
+
+
 def test_every_picture_has_a_caption() -> None:
-    sources = [*(ROOT / "src/lineup/judges").rglob("*.py"), ROOT / "stages/evaluate.py"]
+    sources = [
+        *(ROOT / "src/lineup/evaluation/evaluators").rglob("*.py"),
+        ROOT / "src/lineup/evaluation/run.py",
+    ]
     written = {name for path in sources for name in re.findall(r'/ "(\w+)\.png"', path.read_text())}
     assert written == set(CAPTIONS)
 
 
-def test_page_is_well_formed(page: Reader) -> None:
+@pytest.mark.parametrize(("name", "linked"), [("page", 6), ("full_page", 7)])
+def test_page_is_well_formed(name: str, linked: int, request: pytest.FixtureRequest) -> None:
+    page: Reader = request.getfixturevalue(name)
     assert page.open == []
     ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
     links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
-    assert len(links) == 7
+    assert len(links) == linked
     assert {f"#{name}" for name in ids} >= set(links)
     assert len(ids) == len(set(ids))
 
 
-def test_page_needs_nothing_beside_it(page: Reader) -> None:
-    sources = [a["src"] for _, a in page.tags if "src" in a]
+@pytest.mark.parametrize(
+    ("name", "pictures"),
     # One of each classifier, three of each autoencoder, and the samples of the one declared view.
-    assert len(sources) == 5 + 2 * 3 + 1
+    [("page", 0), ("full_page", 5 + 2 * 3 + 1)],
+)
+def test_page_needs_nothing_beside_it(name: str, pictures: int, request: pytest.FixtureRequest) -> None:
+    page: Reader = request.getfixturevalue(name)
+    sources = [a["src"] for _, a in page.tags if "src" in a]
+    assert len(sources) == pictures
     assert all(source and source.startswith("data:image/webp;base64,") for source in sources)
     assert not any(tag in ("link", "iframe") for tag, _ in page.tags)
     links = [value or "" for _, a in page.tags for key, value in a.items() if key.endswith("href")]
     assert all(link.startswith("#") for link in links)
 
 
-def test_page_holds_every_run_claim_and_picture(page: Reader) -> None:
-    text = " ".join(" ".join(page.text).split())
+def test_page_without_pictures_says_where_they_are(page: Reader, full_page: Reader) -> None:
+    where = "The pictures of each run are in the full report, plots/full_report.html, which"
+    assert where in read_text(page)
+    assert "Samples" not in read_text(page)
+    assert "metrics/significance.csv" in read_text(page)
+    assert where not in read_text(full_page)
+    assert "Samples of the data" in read_text(full_page)
+    assert "only other right" in read_text(full_page)
+
+
+def test_a_full_report_has_the_pictures_that_are_here(
+    comparable: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (comparable / "plots/pictures/own/predictions.png").unlink()
+    (comparable / "plots/samples/digits.png").unlink()
+    (comparable / "params.yaml").write_text(declare({"own": (None, [5, 6]), "d3": ("D3", [0, 1, 2])}, {}))
+    resolve(comparable, "compare")
+    run_stage(comparable, "report", monkeypatch)
+    page = read_page(comparable / "plots/full_report.html")
+    assert [a["alt"] for tag, a in page.tags if tag == "img"] == [f"{CAPTIONS['predictions']}: d3"]
+    assert "Samples" not in read_text(page)
+    assert not (comparable / "metrics/comparison.csv").exists()
+
+
+@pytest.mark.parametrize("name", ["page", "full_page"])
+def test_page_holds_every_run_and_claim(name: str, request: pytest.FixtureRequest) -> None:
+    page: Reader = request.getfixturevalue(name)
+    text = read_text(page)
     for expected in (
         "resnet18_e1",
         "0.8860",
@@ -82,7 +133,6 @@ def test_page_holds_every_run_claim_and_picture(page: Reader) -> None:
         "swin (A9)",
         "Swin Transformer (given up)",
         "recipe.optimizer",
-        "Filters of the first layer",
         "digits",
         "taken for",
         "c0ffee-own",
@@ -96,6 +146,20 @@ def test_page_holds_every_run_claim_and_picture(page: Reader) -> None:
     # Accuracy, two costs, gaps and error, two overlays of curves a task, and the curves of each run.
     assert sum(tag == "svg" for tag, _ in page.tags) == 5 + 2 * 2 + 7
     assert sum(a.get("class") == "matrix" for _, a in page.tags) == 7
+
+
+def test_full_report_holds_every_picture(full_page: Reader) -> None:
+    assert "Filters of the first layer" in read_text(full_page)
+    named = {a["alt"] for tag, a in full_page.tags if tag == "img"}
+    assert {"Samples of digits", f"{CAPTIONS['latent']}: cae", f"{CAPTIONS['predictions']}: own"} < named
+
+
+def test_shares_of_a_confusion_matrix_are_of_its_rows(page: Reader) -> None:
+    cells = [a["style"] for tag, a in page.tags if tag == "td" and "style" in a]
+    # 700 right answers in each row, and of the tenth of all classes 9 * j mod 61 wrong ones.
+    last = 700 / (700 + sum(9 * j % 61 for j in range(9)))
+    assert f"--share:{last:.3f}" in cells
+    assert {cell and cell.split(":")[0] for cell in cells} == {"--share"}
 
 
 def test_page_suits_phones_and_dark_rooms(page: Reader) -> None:
@@ -140,7 +204,7 @@ def test_worst_confusions_come_first_with_their_share() -> None:
 def test_environments_are_split_into_common_and_differing() -> None:
     facts = {"x": {"torch": "2", "commit": "1"}, "y": {"torch": "2", "commit": "2", "gpu": "z"}}
     results = {
-        run: Result({}, {}, {"seeds": {"0": {"environment": facts[run]}}}, NO_OUTCOMES, [], [], {})
+        run: Result({}, {}, {"seeds": {"0": {"environment": facts[run]}}}, NO_OUTCOMES, [], [])
         for run in facts
     }
     common, differing = compare_environments(results)

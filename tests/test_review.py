@@ -330,6 +330,21 @@ def test_a_drop_fails_after_all_is_told(discussion: Discussion, capsys: pytest.C
 
 
 @pytest.mark.usefixtures("repository")
+def test_runs_and_parameters_are_those_of_all_files(capsys: pytest.CaptureFixture[str]) -> None:
+    """The earlier commit has params.yaml alone."""
+    write({"net": 0.8, "kept": 0.6, "fresh": 0.5})
+    lines = Path("params.yaml").read_text().splitlines()
+    Path("params.yaml").write_text("\n".join(line for line in lines if "fresh" not in line) + "\n")
+    Path("reports").mkdir()
+    Path("reports/x.yaml").write_text("runs:\n  fresh: {seeds: [3]}\nrecipes:\n  fresh: {lr: 0.125}\n")
+    Path("dvc.yaml").write_text("vars: [reports/x.yaml]\n" + PIPELINE)
+    main("--since", "main")
+    text = capsys.readouterr().out
+    assert "New: `fresh`. Removed: `gone`. Unchanged: 2." in text
+    assert "recipes.fresh.lr | - | 0.125 |" in text
+
+
+@pytest.mark.usefixtures("repository")
 def test_at_a_terminal_what_would_be_folded_away_is_left_out(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from recipes import make_phase
 from torch import nn, optim
 
 from lineup.training.schedule import Schedule
@@ -15,7 +16,8 @@ def make(lr: float) -> optim.Optimizer:
 def run(spec: dict[str, Any], epochs: int, losses: list[float] | None = None) -> list[float]:
     """The learning rate of every step, ten steps an epoch."""
     optimizer = make(1.0)
-    schedule = Schedule(optimizer, spec, steps=epochs * 10, steps_per_epoch=10)
+    resolved = make_phase(schedule=spec).schedule
+    schedule = Schedule(optimizer, resolved, steps=epochs * 10, steps_per_epoch=10)
     rates = []
     for epoch in range(epochs):
         for _ in range(10):

@@ -34,8 +34,8 @@ def test_every_figure_that_may_choose_is_one_that_runs_have(
     run = "d3" if best.endswith(("accuracy", "loss")) else "a6"
     monkeypatch.chdir(ROOT)
     monkeypatch.setattr(results, "list_experiments", lambda: {"s-1": "HEAD"})
-    monkeypatch.setattr(results, "identify_revision", lambda *_: "id1")
-    found = find_results("s", small(best=best, run=run), (), Path("no/table"))
+    monkeypatch.setattr(results, "identify_result_at", lambda *_: "id1")
+    found = find_results("s", small(best=best, run=run), Path("no/table"))
     assert found["id1"].validation > 0 < found["id1"].test
 
 
@@ -71,7 +71,7 @@ def test_two_parameters_are_a_heatmap_with_the_best_framed() -> None:
 
 def test_more_parameters_are_parallel_coordinates_with_the_best_in_orange() -> None:
     keys = {"recipes.short.lr": [0.1, 0.2], "recipes.short.optimizer": ["sgd", "adam"]}
-    sweep = small(grid={**keys, "recipes.short.ema": [0.0, 0.5]}, best="lowest val_loss")
+    sweep = small(grid={**keys, "recipes.short.ema_decay": [0.0, 0.5]}, best="lowest val_loss")
     figures = [(place / 10, 0.0) for place in range(8)]
     [axes] = draw("s", sweep, make_rows(sweep, [*figures[:7], None])).axes
     paths = [line for line in axes.lines if np.size(line.get_xdata()) == 4]
@@ -80,7 +80,7 @@ def test_more_parameters_are_parallel_coordinates_with_the_best_in_orange() -> N
     assert [text.get_text() for text in axes.get_xticklabels()] == [
         "lr",
         "optimizer",
-        "ema",
+        "ema_decay",
         "val_loss",
     ]
 
@@ -88,7 +88,7 @@ def test_more_parameters_are_parallel_coordinates_with_the_best_in_orange() -> N
 def test_many_numbers_are_drawn_to_scale_and_only_ends_and_best_are_written() -> None:
     rates: list[Any] = [0.001, 0.01, 0.02, 0.03, 0.04, 0.05, 0.1]
     sweep = small(
-        grid={"recipes.short.lr": rates, "recipes.short.momentum": [0.5], "recipes.short.ema": [0.0]}
+        grid={"recipes.short.lr": rates, "recipes.short.momentum": [0.5], "recipes.short.ema_decay": [0.0]}
     )
     figures = [(0.1, 0.0), (0.7, 0.0), *[(0.2, 0.0)] * 5]
     [axes] = draw("s", sweep, make_rows(sweep, figures)).axes

@@ -7,11 +7,12 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from swept import MACHINE, PARAMS, SWEEPS
+from pipeline import ROOT
+from swept import FILES, MACHINE, SWEEPS
 
 from lineup.errors import LineupError
-from lineup.training.fingerprint import fingerprint
-from sweep.plan import Point, describe_training, place
+from sweep.identity import identify
+from sweep.plan import Point, place
 from sweep.results import FINISHED, Result, Row
 from sweep.run import describe, run_search
 from sweep.schema import Search, Sweep, load_sweeps
@@ -69,8 +70,8 @@ def test_the_points_of_a_search_are_a_sweep_of_what_was_tried() -> None:
         {"recipes.short.lr": rate, "recipes.short.batch_size": 8, "runs.dense.seeds": [0]}
         for rate in (0.05, 0.002, 0.05)
     ]
-    points = place("sweeps.yaml: searches.s", "space", "dense", combinations, PARAMS)
-    assert [point.params["recipes"]["short"]["lr"] for point in points] == [0.05, 0.002, 0.05]
+    points = place("sweeps.yaml: searches.s", "space", "dense", combinations, FILES)
+    assert [point.params.recipes["short"].lr for point in points] == [0.05, 0.002, 0.05]
     assert search().list_tried(combinations).grid == {
         "recipes.short.lr": [0.002, 0.05], "recipes.short.batch_size": [8], "runs.dense.seeds": [[0]],
     }  # fmt: skip
@@ -106,22 +107,23 @@ class Quick:
     failing: ClassVar[set[int]] = set()
 
     def __init__(self, name: str, sweep: Sweep, points: list[Point]) -> None:
-        named = {fingerprint(training=describe_training(point.params, sweep.run)): point for point in points}
-        self.points = list(named.values())
+        self.points = {identify(point.files, sweep.run): point for point in points}
 
     def finish(self, jobs: int) -> list[Row]:
         self.rounds.append(len(self.points))
-        return [self._row(point) for point in self.points]
+        return [self._row(identity, point) for identity, point in self.points.items()]
 
-    def _row(self, point: Point) -> Row:
+    def _row(self, identity: str, point: Point) -> Row:
         rate = float(str(point.values["recipes.short.lr"]))
         if point.number in self.failing:
-            return Row(point, str(rate), "failed", f"s-{point.number}", None)
-        return Row(point, str(rate), FINISHED, f"s-{point.number}", Result("s", 1 - rate, rate, MACHINE))
+            return Row(point, identity, "failed", f"s-{point.number}", None)
+        return Row(point, identity, FINISHED, f"s-{point.number}", Result("s", 1 - rate, rate, MACHINE))
 
 
 @pytest.fixture
 def quick(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> type[Quick]:
+    for name in ("src", "stages"):
+        (tmp_path / name).symlink_to(ROOT / name)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(Quick, "rounds", [])
     monkeypatch.setattr("sweep.run.Running", Quick)
@@ -151,7 +153,10 @@ UNFIT: dict[str, tuple[dict[str, Any], str]] = {
         },
         "dropout: 1.5; expected a number less than 1",
     ),
-    "key": ({"recipes.short.rl": [1.0]}, "recipes.short.rl: no 'rl' there"),
+    "key": (
+        {"recipes.short.rl": [1.0]},
+        "recipes.short.rl: unknown key; expected a key of the schema; fix: ",
+    ),
 }
 
 
@@ -160,7 +165,7 @@ def test_a_space_that_does_not_fit_the_parameters_is_refused_before_a_start(
     quick: type[Quick], space: dict[str, Any], message: str
 ) -> None:
     unfit = search(space=space)
-    for refuse in (lambda: describe("s", unfit, PARAMS), lambda: run_search("s", unfit, PARAMS, 1)):
+    for refuse in (lambda: describe("s", unfit, FILES), lambda: run_search("s", unfit, FILES, 1)):
         with pytest.raises(LineupError, match=message) as caught:
             refuse()
         assert str(caught.value).startswith("sweeps.yaml: searches.s.space")
@@ -170,7 +175,7 @@ def test_a_space_that_does_not_fit_the_parameters_is_refused_before_a_start(
 
 def test_a_figure_of_the_other_task_is_refused_before_a_start(quick: type[Quick]) -> None:
     unfit = search(best="lowest val_mse")
-    for refuse in (lambda: describe("s", unfit, PARAMS), lambda: run_search("s", unfit, PARAMS, 1)):
+    for refuse in (lambda: describe("s", unfit, FILES), lambda: run_search("s", unfit, FILES, 1)):
         with pytest.raises(
             LineupError, match=r"^sweeps.yaml: searches\.s\.best: no val_mse in classification"
         ):
@@ -179,7 +184,7 @@ def test_a_figure_of_the_other_task_is_refused_before_a_start(quick: type[Quick]
 
 
 def test_a_search_goes_round_by_round(quick: type[Quick]) -> None:
-    run_search("s", search(points=6), PARAMS, 2)
+    run_search("s", search(points=6), FILES, 2)
     assert quick.rounds == [4, 6]
     rows = list(csv.DictReader(Path("metrics/sweeps/s.csv").read_text().splitlines()))
     assert [row["experiment"] for row in rows] == [f"s-{number}" for number in range(1, 7)]
@@ -193,7 +198,7 @@ def test_points_that_train_the_same_though_their_values_differ_share_a_result(qu
         "recipes.long.lr": {"low": 0.001, "high": 0.1, "log": True},
         "recipes.short.lr": [0.01],
     }
-    run_search("s", search(points=8, space=space), PARAMS, 1)
+    run_search("s", search(points=8, space=space), FILES, 1)
     rows = list(csv.DictReader(Path("metrics/sweeps/s.csv").read_text().splitlines()))
     assert [row["runs.dense.recipe"] for row in rows].count('"short"') == 1
     assert 1 < quick.rounds[-1] == len(rows) < 8
@@ -204,7 +209,7 @@ def test_rounds_whose_results_are_known_leave_the_table_of_later_ones(
 ) -> None:
     written: list[int] = []
     monkeypatch.setattr("sweep.run.write", lambda name, sweep, rows: written.append(len(rows)))
-    run_search("s", search(points=10), PARAMS, 1)
+    run_search("s", search(points=10), FILES, 1)
     assert quick.rounds == [4, 8, 10]
     assert written == [10], "a clone reads its results from that table"
 
@@ -214,6 +219,6 @@ def test_a_search_does_not_go_on_from_a_round_with_a_failed_point(
 ) -> None:
     monkeypatch.setattr(quick, "failing", {2})
     with pytest.raises(LineupError, match="1 of 4 points failed"):
-        run_search("s", search(points=6), PARAMS, 1)
+        run_search("s", search(points=6), FILES, 1)
     assert quick.rounds == [4]
     assert "failed" in Path("metrics/sweeps/s.csv").read_text()

@@ -8,10 +8,10 @@ import timm
 import torch
 
 from lineup.config.params import load
-from lineup.data.view import IMAGENET
-from lineup.models import PixelModel, count_parameters, rebuild
-from lineup.training.fit import list_phases
-from lineup.training.freeze import set_trainable
+from lineup.config.resolve import resolve_recipe
+from lineup.data.prepare import IMAGENET
+from lineup.models import PixelModel, build_model, count_parameters
+from lineup.training.freezing.freezer import set_trainable
 
 PARAMS = load()
 DECLARED = {**PARAMS.runs, **PARAMS.waiting}
@@ -32,11 +32,9 @@ FROM = {
 
 
 def make(model: str, classes: int = 10) -> PixelModel:
-    scale = {"mean": (0.0,) * 3, "std": (255.0,) * 3}
-    spec = PARAMS.models["timm"][model].model_dump()
-    facts = {"family": "timm", "spec": spec, "classes": list(range(classes)), "channels": 3, "size": 32}
+    spec, mean, std = PARAMS.models["timm"][model].model_dump(), (0.0,) * 3, (255.0,) * 3
     with torch.device("meta"):
-        return rebuild({**facts, **scale})
+        return build_model("timm", spec, outputs=classes, channels=3, size=32, mean=mean, std=std)
 
 
 @pytest.mark.parametrize(("place", "count"), FROM.items(), ids=map(" ".join, FROM))
@@ -61,9 +59,9 @@ def test_the_head_is_trained_as_a_whole(arch: str) -> None:
 
 def list_named() -> Iterator[tuple[str, str]]:
     for run in RUNS.values():
-        for phase in list_phases(PARAMS.recipes[run.recipe].model_dump()):
-            if isinstance(phase["trainable"], str):
-                yield run.model, phase["trainable"]
+        for phase in resolve_recipe(PARAMS.recipes[run.recipe]).phases:
+            if isinstance(phase.trainable, str):
+                yield run.model, phase.trainable
 
 
 @pytest.mark.parametrize(("model", "trainable"), sorted(set(list_named())))

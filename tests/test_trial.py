@@ -1,7 +1,6 @@
 """Networks that cannot be built, or do not take their images, are refused before anything runs."""
 
 import os
-import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -10,23 +9,20 @@ from typing import Any
 
 import pytest
 import torch
+from parameters import FILE, check_data, gather, resolve
 from ruamel.yaml import YAML
 from torch import Tensor, nn
 
 import lineup.trial
-from lineup.config.params import check, check_architectures, load
+from lineup import validation
+from lineup.config.files import read_files
+from lineup.config.params import check, check_architectures
 from lineup.errors import LineupError
 from lineup.trial import try_out
 
 ROOT = Path(__file__).parents[1]
-FILE = Path("params.yaml")
-STAGE = runpy.run_path(str(ROOT / "stages/validate.py"))
-RUN = {
-    "row": None, "view": "small", "weights": "random", "task": "classification", "augment": "none",
-    "recipe": "adam", "seeds": [0], "tta": "none",
-}  # fmt: skip
-RESNET = {"stem": "standard", "input_size": None, "head": "linear", "dropout": 0.0, "options": {}}
-RESNET |= {"arch": "resnet18"}
+RUN = {"view": "small", "weights": "random", "recipe": "adam"}
+RESNET = {"arch": "resnet18"}
 
 
 def describe(family: str, spec: dict[str, Any], size: int, **recipe: Any) -> dict[str, Any]:
@@ -42,7 +38,8 @@ def describe(family: str, spec: dict[str, Any], size: int, **recipe: Any) -> dic
 
 
 def find(data: dict[str, Any]) -> list[str]:
-    return [str(error) for error in STAGE["find_problems"](check(data, FILE))]
+    files = gather(data)
+    return [str(error) for error in validation.find_problems(check(files), files.locate)]
 
 
 UNFIT = {
@@ -138,7 +135,7 @@ def test_a_layer_that_is_not_there_is_refused_with_its_recipe(
     assert [problem.split(": no layer ")[0] for problem in problems] == [
         f"params.yaml: recipes.adam.{key} (run x)" for key in keys
     ]
-    expected = f" in models.timm.m; expected all, head, a share or the name of a layer; fix: {fix}"
+    expected = f" in models.timm.m; expected all, head, a fraction or the name of a layer; fix: {fix}"
     assert all(expected in problem and "\n" not in problem for problem in problems)
 
 
@@ -157,7 +154,7 @@ def test_each_network_is_built_once_and_all_problems_are_found(monkeypatch: pyte
         built.append((spec["widths"], channels, size))
         return try_out(where, family, spec, channels=channels, size=size)
 
-    monkeypatch.setitem(STAGE["find_problems"].__globals__, "try_out", note)
+    monkeypatch.setattr(validation, "try_out", note)
     problems = [problem.split(": ")[1] for problem in find(data)]
     assert built == [([8], 3, 8), ([8], 1, 8), ([8] * 5, 3, 8)]
     assert problems == [
@@ -217,9 +214,10 @@ def test_any_error_of_a_library_is_one_line(monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("name", ["params.yaml", "quickstart/params.yaml", "tests/tiny.yaml"])
 def test_the_parameters_of_the_repository_pass(name: str) -> None:
-    params = load(ROOT / name)
-    check_architectures(params)
-    assert not list(STAGE["find_problems"](params))
+    files = read_files(ROOT / name)
+    params = check(files)
+    check_architectures(params, files.locate)
+    assert not list(validation.find_problems(params, files.locate))
 
 
 def test_validate_prints_each_problem_on_a_line_and_leaves_nothing(tmp_path: Path) -> None:
@@ -229,8 +227,7 @@ def test_validate_prints_each_problem_on_a_line_and_leaves_nothing(tmp_path: Pat
     data["recipes"]["adam"]["trainable"] = "block"
     with (tmp_path / FILE).open("w") as file:
         YAML(typ="safe").dump(data, file)
-    for name in ("claims.csv", "protocols.yaml"):
-        (tmp_path / name).write_bytes((ROOT / name).read_bytes())
+    resolve(tmp_path, "validate")
     done = subprocess.run(
         [sys.executable, ROOT / "stages/validate.py"], cwd=tmp_path, env=os.environ, capture_output=True,
         text=True, check=False, timeout=120,
@@ -270,10 +267,10 @@ def test_a_processor_that_emulates_bf16_is_told_of(
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: capability)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     data = describe("timm", RESNET, 32, precision=precision, optimizer=optimizer)
-    data["runtime"] |= {"device": device}
-    warnings = list(STAGE["find_slow_runs"](check(data, FILE)))
+    data["runtime"] = {"device": device}
+    warnings = list(validation.find_slow_runs(check_data(data)))
     assert len(warnings) == (fix is not None)
     for warning in warnings:
-        assert warning.startswith("params.yaml: run x: ")
+        assert warning.startswith("run x: ")
         assert "bf16, which this processor (" in warning
         assert warning.endswith(f"fix: set {fix} in the recipe of what you train here")

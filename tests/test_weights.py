@@ -16,15 +16,17 @@ import pytest
 import timm
 import torch
 from local_server import Page, Site, serve
+from parameters import resolve
+from pipeline import ROOT, TINY
 from safetensors.torch import load_file, save, save_file
 from torch import Tensor
 
 from lineup.errors import LineupError
+from lineup.models.record import ModelRecord, write_record
 from lineup.weights import file, none, run
 from lineup.weights import timm as hub
 from lineup.weights.record import Initial, Record, write_initial
 
-ROOT = Path(__file__).parents[1]
 MODEL, REPOSITORY = "lcnet_050.ra2_in1k", "timm/lcnet_050.ra2_in1k"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 EMPTY = b"\x08\x00\x00\x00\x00\x00\x00\x00{}      "
@@ -56,10 +58,11 @@ def publish(site: Site, content: bytes) -> None:
 
 def stage(folder: Path, entry: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the stage in `folder` for weights that are declared by `entry`."""
-    text = (ROOT / "tests/tiny.yaml").read_text()
+    text = TINY.read_text()
     (folder / "params.yaml").write_text(
         text.replace("\nwaiting_weights", f"\n  new: {entry}\nwaiting_weights")
     )
+    resolve(folder, "weights/new")
     return subprocess.run(
         [sys.executable, ROOT / "stages/weights.py", "new"],
         cwd=folder, env={**os.environ, "HF_HOME": str(folder / "hub"), **environment},
@@ -71,7 +74,7 @@ def test_the_stage_fetches_what_timm_has_on_the_hub_with_its_token(
     site: Site, made: dict[str, Tensor], tmp_path: Path
 ) -> None:
     publish(site, save(made))
-    entry = f"{{source: timm, needs: data/params.valid, model: {MODEL}, revision: main}}"
+    entry = f"{{source: timm, needs: data/params.valid, model: {MODEL}}}"
     done = stage(tmp_path, entry, HF_ENDPOINT=site.url, HF_TOKEN="hf_secret")
     assert done.returncode == 0, done.stderr
     tensors = load_file(tmp_path / "data/weights/new.safetensors")
@@ -89,7 +92,7 @@ def test_a_hub_out_of_reach_is_told_in_one_line_with_the_way_out(
     site: Site, monkeypatch: pytest.MonkeyPatch, made: dict[str, Tensor]
 ) -> None:
     with pytest.raises(LineupError) as caught:
-        hub.fetch(needs="", model=MODEL, revision="main")
+        hub.fetch(model=MODEL, revision="main")
     put = f".lineup/downloads/{MODEL}.safetensors"
     message = str(caught.value)
     assert message.startswith(f"{REPOSITORY}/model.safetensors: cannot be fetched (")
@@ -97,7 +100,7 @@ def test_a_hub_out_of_reach_is_told_in_one_line_with_the_way_out(
     assert "\n" not in message
     Path(put).parent.mkdir(parents=True)
     save_file(made, put)
-    initial = hub.fetch(needs="", model=MODEL, revision="main")
+    initial = hub.fetch(model=MODEL, revision="main")
     assert torch.equal(initial.tensors["classifier.weight"], made["classifier.weight"])
     assert initial.record
     assert initial.record.origin["revision"] == "main"
@@ -106,18 +109,18 @@ def test_a_hub_out_of_reach_is_told_in_one_line_with_the_way_out(
 def test_weights_of_another_network_are_refused(site: Site) -> None:
     publish(site, save({"conv_stem.weight": torch.zeros(1)}))
     with pytest.raises(LineupError, match=f"expected weights of {MODEL}"):
-        hub.fetch(needs="", model=MODEL, revision="main")
+        hub.fetch(model=MODEL, revision="main")
 
 
 def test_a_page_instead_of_weights_is_refused(site: Site) -> None:
     publish(site, b"<html>log in</html>")
     with pytest.raises(LineupError, match="expected a safetensors file"):
-        hub.fetch(needs="", model=MODEL, revision="main")
+        hub.fetch(model=MODEL, revision="main")
 
 
 def test_timm_must_have_weights_of_that_name() -> None:
     with pytest.raises(LineupError, match=r"unknown model 'resnet18\.mine'.*list_pretrained\('resnet18\*'\)"):
-        hub.fetch(needs="", model="resnet18.mine", revision="main")
+        hub.fetch(model="resnet18.mine", revision="main")
 
 
 OPTIONS: dict[str, Any] = {"architecture": "a", "mean": [1.0], "std": [2.0], "licence": "MIT"}
@@ -169,13 +172,15 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
         file.fetch(needs=str(tmp_path / "no.safetensors"), **OPTIONS)
 
 
-FACTS = {"family": "timm", "spec": {"arch": "lcnet_050"}, "mean": [127.5] * 3, "std": [127.5] * 3}
+MADE = ModelRecord(
+    "classification", "timm", {"arch": "lcnet_050"}, ("cat", "dog"), 3, 32, (127.5,) * 3, (127.5,) * 3,
+    "fp32", channels_last=True, threads=1, seeds=(3,),
+)  # fmt: skip
 
 
 def test_a_run_hands_on_its_weights_and_normalisation(tmp_path: Path) -> None:
     folder = tmp_path / "models/source"
-    folder.mkdir(parents=True)
-    (folder / "model.json").write_text(json.dumps(FACTS))
+    write_record(MADE, folder)
     save_file({"net.w": torch.ones(2)}, folder / "seed-3.safetensors")
     initial = run.fetch(needs=str(folder), seed=3)
     assert list(initial.tensors) == ["net.w"]
@@ -195,13 +200,14 @@ def test_random_weights_are_an_empty_file_of_the_same_bytes_as_ever(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "params.yaml").write_bytes((ROOT / "tests/tiny.yaml").read_bytes())
+    (tmp_path / "params.yaml").write_bytes(TINY.read_bytes())
+    resolve(tmp_path, "weights/random")
     runpy.run_path(str(ROOT / "stages/weights.py"))["main"]("random")
     content = (tmp_path / "data/weights/random.safetensors").read_bytes()
     assert content == EMPTY
     facts = json.loads((tmp_path / "data/weights/random.json").read_text())
     assert facts == {"source": "none", "sha256": hashlib.sha256(content).hexdigest()}
-    assert none.fetch(needs="") == Initial({}, None)
+    assert none.fetch() == Initial({}, None)
 
 
 def test_the_record_stands_beside_the_weights_and_in_them(tmp_path: Path) -> None:

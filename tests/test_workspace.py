@@ -5,17 +5,21 @@ from configparser import ConfigParser
 from pathlib import Path
 
 import pytest
+from parameters import check_data
 from pipeline import ROOT, TINY
 from ruamel.yaml import YAML
 
 import workspace
-from lineup.config.params import check, load
+from lineup.config.params import load
 from lineup.errors import LineupError
 
 FILES = {
-    "dvc.yaml": "stages: {}\n",
-    "claims.csv": "row\n",
-    "protocols.yaml": "rows: {}\n",
+    "dvc.yaml": "# All stages.\nvars: [reports/a.yaml, more.yaml]\nstages:\n  resolve:\n    cmd: python\n"
+    "    deps: [params.yaml, reports, more.yaml, src]\n",
+    "reports/a.yaml": "reports: {}\n",
+    "more.yaml": "runs: {}\n",
+    "proofs/README.md": "What a proof is.\n",
+    "proofs/one.json": "{}\n",
     ".dvcignore": "__pycache__\n",
     ".dvc/config": "[core]\n    analytics = false\n",
     ".dvc/config.local": "[cache]\n    dir = /elsewhere\n",
@@ -30,8 +34,7 @@ FILES = {
 }
 LAID_OUT = {
     "dvc.yaml",
-    "claims.csv",
-    "protocols.yaml",
+    "proofs/README.md",
     ".dvcignore",
     ".dvc/config",
     ".dvc/plots/curves.json",
@@ -67,6 +70,13 @@ def test_the_pipeline_and_nothing_else_is_laid_out(root: Path, folder: Path) -> 
     assert list_files(folder) == LAID_OUT
     assert (folder / "params.yaml").read_text() == FILES["small.yaml"]
     assert (folder / "src/lineup/models/mlp.py").read_text() == FILES["src/lineup/models/mlp.py"]
+
+
+def test_the_pipeline_has_one_file_of_parameters(folder: Path) -> None:
+    text = (folder / "dvc.yaml").read_text()
+    stages = {"resolve": {"cmd": "python", "deps": ["params.yaml", "src"]}}
+    assert YAML(typ="safe").load(text) == {"stages": stages}
+    assert text.startswith("# All stages.\n")
 
 
 def test_settings_are_the_repositorys_without_its_cache_or_git(folder: Path) -> None:
@@ -107,7 +117,7 @@ def test_images_and_weights_of_ones_own_come_along(root: Path, folder: Path) -> 
     data["datasets"]["own"] = {"source": "folder", "needs": "images", "size": 16}
     mine = {"source": "file", "needs": "mine.safetensors", "architecture": "resnet18", "licence": "mine"}
     data["weights"]["mine"] = mine | {"mean": [0.0], "std": [1.0]}
-    params = check(data, Path("params.yaml"))
+    params = check_data(data)
     with pytest.raises(LineupError, match=r"datasets\.own\.needs: images, which is not there"):
         workspace.bring_needs(folder, params)
     images = [root / "images/train/cat/1.png", root / "images/train/cat/2.png"]
@@ -122,8 +132,13 @@ def test_images_and_weights_of_ones_own_come_along(root: Path, folder: Path) -> 
 
 def test_the_command_lays_out_this_repository(tmp_path: Path) -> None:
     subprocess.run([sys.executable, ROOT / "tools/workspace.py", tmp_path / "new", TINY], check=True)
-    for name in ("dvc.yaml", "stages/train.py", "src/lineup/comparison/report.html"):
+    for name in ("stages/train.py", "src/lineup/comparison/report.html"):
         assert (tmp_path / "new" / name).read_bytes() == (ROOT / name).read_bytes()
+    ours, laid_out = (YAML(typ="safe").load(folder / "dvc.yaml") for folder in (ROOT, tmp_path / "new"))
+    del ours["vars"]
+    ours["params"] = ["params.yaml"]
+    ours["stages"]["resolve"]["deps"] = ["params.yaml", "proofs", "src", "stages"]
+    assert laid_out == ours
 
 
 def test_the_quick_start_is_what_the_readme_promises() -> None:

@@ -20,7 +20,8 @@ from lineup.files import write_text
 
 SCREENS = Path("docs/screens")
 # Left out: what is equal in all, hashes, and figures beside the first.
-DROP = r"Created|State|Executor|.*(loss|f1|psnr|ssim)|(runs|waiting)\..*|models/.*"
+HASHES = r"(models|resolved)/.*|reports|\w+\.yaml"
+DROP = rf"Created|State|Executor|.*(loss|f1|psnr|ssim)|(runs|waiting)\..*|{HASHES}"
 COMMANDS = {
     "experiments": f"dvc exp show --no-pager --only-changed --drop '{DROP}'",
     "metrics": "dvc metrics show",

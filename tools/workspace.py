@@ -22,7 +22,8 @@ from lineup.errors import LineupError
 from lineup.files import write_text
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDERS = (".dvc/plots", "proofs", "src", "stages")
+FILES = (".dvcignore", "proofs/README.md")  # proofs themselves are of the runs of this repository
+FOLDERS = (".dvc/plots", "src", "stages")
 OWN = ("folder", "file")  # sources that read what somebody has put there
 # What running leaves beside the code; the same names stand in .dvcignore.
 LEFTOVERS = (
@@ -47,7 +48,8 @@ def lay_out(folder: Path, params: Path) -> None:
     if not params.is_file():
         raise LineupError(str(params), "not there", "a file of parameters", "name one like params.yaml")
     _refresh(params, folder / "params.yaml")
-    _refresh(ROOT / ".dvcignore", folder / ".dvcignore")
+    for name in FILES:
+        _refresh(ROOT / name, folder / name)
     _write_pipeline(folder / "dvc.yaml")
     for name in FOLDERS:
         _mirror(ROOT / name, folder / name)
@@ -85,6 +87,8 @@ def _write_pipeline(path: Path) -> None:
     others = {Path(name).parts[0] for name in pipeline.pop("vars", [])}
     resolve = pipeline["stages"]["resolve"]
     resolve["deps"] = [dep for dep in resolve["deps"] if dep not in others]
+    if "params" in pipeline:
+        pipeline["params"] = [path for path in pipeline["params"] if Path(path).parts[0] not in others]
     yaml.dump(pipeline, text)
     if not path.exists() or path.read_text(encoding="utf-8") != text.getvalue():
         write_text(path, text.getvalue())

@@ -22,13 +22,14 @@ def serve(connection: Connection, job: Job) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends this process
     torch.manual_seed(0)
     advance = PREPARE[job.role](job)
-    for steps in iter(connection.recv, None):
-        advance(1 + steps // 8)  # drains what loader workers did while others had their turn
-        finish(job.device)
-        began = time.perf_counter()
-        advance(steps)
-        finish(job.device)
-        connection.send(time.perf_counter() - began)
+    with suppress(EOFError, ConnectionError):  # the parent has gone, without a goodbye
+        for steps in iter(connection.recv, None):
+            advance(1 + steps // 8)  # drains what loader workers did while others had their turn
+            finish(job.device)
+            began = time.perf_counter()
+            advance(steps)
+            finish(job.device)
+            connection.send(time.perf_counter() - began)
 
 
 def finish(device: str) -> None:
@@ -38,13 +39,13 @@ def finish(device: str) -> None:
 
 
 class Child:
-    """The process of one role; a context, at whose end it is gone."""
+    """The process of one role; a context, at whose end it is gone. At the deadline it is given up."""
 
-    def __init__(self, job: Job) -> None:
+    def __init__(self, job: Job, deadline: float) -> None:
         # A server that has imported everything forks each child, which spares seconds a child.
         context = get_context("forkserver")
         context.set_forkserver_preload(["lineup.training.seeds", "torchvision.transforms", "torch._dynamo"])
-        self.role = job.role
+        self.role, self.deadline = job.role, deadline
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=serve, args=(theirs, job))
         self.process.start()
@@ -62,11 +63,16 @@ class Child:
         self.connection.close()
 
     def measure(self, steps: int) -> float:
-        """The seconds that so many steps take. Raises LineupError if the process has died."""
+        """The seconds that so many steps take.
+
+        Raises TimeoutError at the deadline, and LineupError if the process has died.
+        """
         try:
             self.connection.send(steps)
+            if not self.connection.poll(max(0.0, self.deadline - time.monotonic())):
+                raise TimeoutError
             seconds: float = self.connection.recv()
-        except (EOFError, OSError) as error:
+        except (EOFError, ConnectionError) as error:
             self.process.join()
             found = f"its process ended with status {self.process.exitcode}"
             raise LineupError(

@@ -13,36 +13,31 @@ import time
 from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn, optim
 from torch.nn import functional
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 
-from bench.job import BATCH, Job, load_pack
+from bench.job import BATCH, Job, Optimizer, load_images, make_phase
 from lineup import runtime
 from lineup.console import Progress
-from lineup.data.pack import Pack
+from lineup.data.dataset import ImageDataset
 from lineup.inference import to_batch
-from lineup.models import rebuild
+from lineup.models.record import rebuild
 from lineup.precision import keep_depthwise_in_fp32
+from lineup.settings.run import Augmentation
 from lineup.tasks import classification
 from lineup.training.checkpoint import Checkpoint
-from lineup.training.fit import Trainer, load_optimizer
+from lineup.training.fit import Trainer, build_optimizer
 
 WORKERS = 2
 
-# How it is trained, in the roles that are ours: the augmentation of the usual loop and nothing else.
-RECIPE = {
-    "epochs": 1, "batch_size": BATCH, "schedule": {"name": "constant"}, "smoothing": 0.0, "ema": 0.0,
-    "patience": 0, "keep": "last", "trainable": "all", "phases": {},
-}  # fmt: skip
+# The augmentation of the usual loop, for all.
 CROP = 4
-AUGMENTATION = {
-    "flip": "random", "crop": CROP, "rotate": 0.0, "shift": [0.0, 0.0], "fill": "zeros", "cutout": 0,
-    "jitter": [0.0, 0.0, 0.0, 0.0],
-}  # fmt: skip
+AUGMENTATION = Augmentation(
+    flip="random", crop=CROP, rotate=0.0, shift=(0.0, 0.0), fill="zeros", cutout=0, jitter=(0.0,) * 4
+)
 
 # The convolution that shows what the processor can do; smaller sides keep bf16 matrix units waiting.
 PEAK_BATCH, PEAK_CHANNELS, PEAK_SIDE = 64, 256, 16
@@ -54,17 +49,17 @@ Advance = Callable[[int], object]
 class SingleImages(Dataset[tuple[Tensor, int]]):
     """Images as torchvision.datasets.CIFAR10 gives them: through PIL, one at a time, with its transforms."""
 
-    def __init__(self, pack: Pack) -> None:
+    def __init__(self, dataset: ImageDataset) -> None:
         from torchvision import transforms
 
-        chosen = ~pack.held_out
-        self.images, self.labels = pack.images[chosen].numpy(), pack.labels[chosen].tolist()
+        chosen = ~dataset.held_out
+        self.images, self.labels = dataset.images[chosen].numpy(), dataset.labels[chosen].tolist()
         self.transform = transforms.Compose(
             [
                 transforms.RandomCrop(self.images.shape[1], padding=CROP),
                 transforms.RandomHorizontalFlip(),
                 transforms.ToTensor(),
-                transforms.Normalize(*([v / 255 for v in part] for part in (pack.mean, pack.std))),
+                transforms.Normalize(*([v / 255 for v in part] for part in (dataset.mean, dataset.std))),
             ]
         )
 
@@ -81,12 +76,12 @@ class SingleImages(Dataset[tuple[Tensor, int]]):
 def prepare_usual(job: Job) -> Advance:
     """The usual loop, with torch's own defaults for everything."""
     device = torch.device(job.device)
-    images = SingleImages(load_pack(job.view))
+    images = SingleImages(load_images(job.view))
     # An epoch that does not end, so that no turn holds the start of the workers.
     sampler = RandomSampler(images, num_samples=len(images) * 10**6)
     batches = iter(DataLoader(images, BATCH, sampler=sampler, num_workers=WORKERS))
-    model = rebuild(dict(job.facts)).net.to(device).train()
-    optimizer = build_plain(model, **job.optimizer)
+    model = rebuild(job.model).net.to(device).train()
+    optimizer = build_plain(model, job.optimizer)
 
     def advance(steps: int) -> None:
         total = 0.0
@@ -103,19 +98,7 @@ def prepare_usual(job: Job) -> Advance:
 def prepare_ours(job: Job) -> Advance:
     """Our Trainer, over epochs that it draws itself."""
     runtime.start(job.threads)
-    trainer = Trainer(
-        rebuild(dict(job.facts)),
-        load_pack(job.view),
-        classification,
-        recipe={**RECIPE, **job.optimizer, "precision": job.precision},
-        augmentation=AUGMENTATION,
-        seed=0,
-        device=torch.device(job.device),
-        channels_last=job.facts["channels_last"],
-        checkpoint=Checkpoint(Path("unused"), ""),
-        label=job.role,
-    )
-    trainer._start_phase(0, None)
+    trainer = build_trainer(job)
     progress = Progress(job.role, 1, len(trainer.train["ids"]), stream=io.StringIO())
     everything = trainer.train
 
@@ -131,16 +114,30 @@ def prepare_ours(job: Job) -> Advance:
     return advance
 
 
-def build_plain(model: nn.Module, *, optimizer: str, lr: float, momentum: float, weight_decay: float) -> Any:
+def build_trainer(job: Job) -> Trainer:
+    """Our Trainer at the start of its only phase."""
+    trainer = Trainer(
+        rebuild(job.model),
+        load_images(job.view),
+        classification,
+        recipe=job.recipe,
+        augmentation=AUGMENTATION,
+        seed=0,
+        device=torch.device(job.device),
+        channels_last=job.model.channels_last,
+        checkpoint=Checkpoint(Path("unused"), ""),
+        label=job.role,
+    )
+    trainer._start_phase(0, None)
+    return trainer
+
+
+def build_plain(model: nn.Module, chosen: Optimizer) -> optim.Optimizer:
     """The optimizer as most code builds it, with torch's own choice of implementation."""
-    if optimizer == "adam":
-        return optim.Adam(model.parameters(), lr, (momentum, 0.999), weight_decay=weight_decay)
-    return optim.SGD(model.parameters(), lr, momentum, weight_decay=weight_decay, nesterov=True)
-
-
-def build_ours(model: nn.Module, *, optimizer: str, **options: float) -> Any:
-    """The optimizer as our Trainer builds it."""
-    return load_optimizer(optimizer).build(model, **options)
+    decay = chosen.weight_decay
+    if chosen.name == "adam":
+        return optim.Adam(model.parameters(), chosen.lr, (chosen.momentum, 0.999), weight_decay=decay)
+    return optim.SGD(model.parameters(), chosen.lr, chosen.momentum, weight_decay=decay, nesterov=True)
 
 
 def split_epochs(steps: int, longest: int) -> list[int]:
@@ -153,21 +150,21 @@ def prepare_limit(job: Job) -> Advance:
     """What the model alone costs at our settings: no data, no augmentation, no bookkeeping."""
     runtime.start(job.threads)
     device = torch.device(job.device)
-    pack = load_pack(job.view)
-    images = to_batch(pack.images[:BATCH].to(device), job.facts["channels_last"])
-    labels = pack.labels[:BATCH].to(device)
-    layout = torch.channels_last if job.facts["channels_last"] else torch.contiguous_format
-    model = rebuild(dict(job.facts)).to(device).to(memory_format=layout).train()
+    dataset = load_images(job.view)
+    images = to_batch(dataset.images[:BATCH].to(device), job.model.channels_last)
+    labels = dataset.labels[:BATCH].to(device)
+    layout = torch.channels_last if job.model.channels_last else torch.contiguous_format
+    model = rebuild(job.model).to(device).to(memory_format=layout).train()
     if device.type == "cpu" and job.precision == "bf16":
         keep_depthwise_in_fp32(model)
-    optimizer = build_ours(model, **job.optimizer)
+    optimizer = build_optimizer(model, make_phase(job.optimizer))
 
     def advance(steps: int) -> None:
         for _ in range(steps):
             optimizer.zero_grad()
             with runtime.autocast(job.precision, device):
                 outputs = model(images)
-                loss = classification.loss(outputs, images, labels, smoothing=0.0)
+                loss = classification.loss(outputs, images, labels, label_smoothing=0.0)
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
 
@@ -190,8 +187,12 @@ def prepare_peak(job: Job) -> Advance:
     return advance
 
 
-ROLES = ("usual", "ours_fp32", "ours", "limit_fp32", "limit")
-PEAKS = ("peak_fp32", "peak_bf16")
-PREPARE = dict(
-    zip(ROLES, (prepare_usual, prepare_ours, prepare_ours, prepare_limit, prepare_limit), strict=True)
-) | dict.fromkeys(PEAKS, prepare_peak)
+ROLES = {
+    "usual": prepare_usual,
+    "ours_fp32": prepare_ours,
+    "ours": prepare_ours,
+    "limit_fp32": prepare_limit,
+    "limit": prepare_limit,
+}
+PEAKS = {"peak_fp32": prepare_peak, "peak_bf16": prepare_peak}
+PREPARE = ROLES | PEAKS

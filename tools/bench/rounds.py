@@ -6,23 +6,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import count, islice
-from statistics import median
-from typing import Any, Self, TypeVar
+from typing import TypeVar
 
 from bench.child import Child
 from bench.job import Job
-from bench.others import read_others
+from bench.others import is_known, read_others
+from bench.report import Result, Spread
 from bench.roles import PREPARE
+from lineup.errors import LineupError
 
 # Ratios that are shown, and the least that each should be.
-GOALS = {
-    ("ours", "limit"): 0.95,
-    ("ours_fp32", "limit_fp32"): 0.95,
-    ("ours", "usual"): 2.5,
-    ("ours_fp32", "usual"): 1.5,
-}
+GOALS = {"ours/limit": 0.95, "ours_fp32/limit_fp32": 0.95, "ours/usual": 2.5, "ours_fp32/usual": 1.5}
 
-WARM_STEPS = 5  # the first ones prepare kernels and memory
+WARM_STEPS = 2  # the first ones prepare kernels and memory
 OTHERS_ALLOWED = 0.05  # of one core, beside the benchmark, in a round that counts
 
 Role = TypeVar("Role")
@@ -36,48 +32,40 @@ class Round:
     others: float
 
 
-@dataclass(frozen=True)
-class Spread:
-    """Median, smallest and largest of the rounds' figures."""
+def measure(name: str, jobs: Sequence[Job], rounds: int, seconds: float, limit: float) -> list[Round]:
+    """Rounds with turns of so many seconds, until so many were quiet, but at most twice as many.
 
-    median: float
-    minimum: float
-    maximum: float
-
-    @classmethod
-    def of(cls, figures: Sequence[float]) -> Self:
-        """The spread of `figures`."""
-        return cls(median(figures), min(figures), max(figures))
-
-    def __str__(self) -> str:
-        digits = ".2f" if self.median < 100 else ",.0f"
-        return f"{self.median:{digits}} ({self.minimum:{digits}} to {self.maximum:{digits}})"
-
-
-def measure(name: str, jobs: Sequence[Job], rounds: int, seconds: float) -> list[Round]:
-    """Rounds with turns of so many seconds, until so many were quiet; at most twice as many."""
+    After `limit` seconds those that are done must do. Raises LineupError if there are none.
+    """
     done: list[Round] = []
     steps: dict[str, int] = {}
-    for turns in islice(rotate(jobs), 2 * rounds):
-        with ExitStack() as stack:
-            children = [stack.enter_context(Child(job)) for job in turns]
-            for child in children:
-                child.measure(WARM_STEPS)
-                if child.role not in steps:
-                    steps[child.role] = child.choose_steps(seconds)
-            done.append(measure_round(children, steps))
-        note = "" if is_quiet(done[-1]) else f": others used {done[-1].others:.2f} cores"
-        print(f"{name}: round {len(done)}{note}", file=sys.stderr, flush=True)
-        if sum(map(is_quiet, done)) == rounds:
-            break
+    deadline = time.monotonic() + limit
+    try:
+        for turns in islice(rotate(jobs), 2 * rounds):
+            done.append(measure_round(turns, steps, seconds, deadline))
+            note = "" if is_quiet(done[-1]) else f": others used {done[-1].others:.2f} cores"
+            print(f"{name}: round {len(done)}{note}", file=sys.stderr, flush=True)
+            if sum(map(is_quiet, done)) == rounds:
+                break
+    except TimeoutError as error:
+        print(f"{name}: {limit:.0f} seconds are over", file=sys.stderr, flush=True)
+        if not done:
+            found, fix = f"no round in {limit:.0f} seconds", "stop what else computes, or lower --seconds"
+            raise LineupError(f"bench: {name}", found, "at least one", fix) from error
     return done
 
 
-def measure_round(turns: Sequence[Child], steps: Mapping[str, int]) -> Round:
-    """One turn of each, of so many steps."""
-    began, others = time.monotonic(), read_others()
-    speeds = {child.role: steps[child.role] / child.measure(steps[child.role]) for child in turns}
-    return Round(speeds, (read_others() - others) / (time.monotonic() - began))
+def measure_round(turns: Sequence[Job], steps: dict[str, int], seconds: float, deadline: float) -> Round:
+    """One turn of each; the first round finds out how many `steps` last so many seconds."""
+    with ExitStack() as stack:
+        children = [stack.enter_context(Child(job, deadline)) for job in turns]
+        for child in children:
+            child.measure(WARM_STEPS)
+            if child.role not in steps:
+                steps[child.role] = child.choose_steps(seconds)
+        began, others = time.monotonic(), read_others()
+        speeds = {child.role: steps[child.role] / child.measure(steps[child.role]) for child in children}
+        return Round(speeds, (read_others() - others) / (time.monotonic() - began))
 
 
 def rotate(roles: Sequence[Role]) -> Iterator[list[Role]]:
@@ -102,14 +90,16 @@ def compare(rounds: Sequence[Round], role: str, other: str) -> Spread:
     return Spread.of([each.speeds[role] / each.speeds[other] for each in rounds])
 
 
-def summarise(done: Sequence[Round], rounds: int, unit: str, scale: float) -> dict[str, Any]:
-    """The figures of so many `rounds` of those `done`, for the file; a step counts `scale` of the unit."""
+def summarise(done: Sequence[Round], rounds: int, unit: str, scale: float) -> Result:
+    """The figures of so many `rounds` of those `done`, or of all; a step counts `scale` of the unit."""
     kept = keep_quietest(done, rounds)
     roles = [role for role in PREPARE if role in kept[0].speeds]
-    return {
-        unit: {role: Spread.of([each.speeds[role] * scale for each in kept]) for role in roles},
-        "ratios": {"/".join(pair): compare(kept, *pair) for pair in GOALS if {*pair} <= {*roles}},
-        "rounds": rounds,
-        "repeated_rounds": len(done) - rounds,
-        "disturbed_rounds": sum(not is_quiet(each) for each in kept),
-    }
+    pairs = {ratio: ratio.split("/") for ratio in GOALS}
+    return Result(
+        unit=unit,
+        speeds={role: Spread.of([each.speeds[role] * scale for each in kept]) for role in roles},
+        ratios={ratio: compare(kept, *pair) for ratio, pair in pairs.items() if {*pair} <= {*roles}},
+        rounds=len(kept),
+        repeated_rounds=len(done) - len(kept),
+        disturbed_rounds=sum(not is_quiet(each) for each in kept) if is_known() else None,
+    )

@@ -5,12 +5,14 @@ from typing import NamedTuple
 
 from dvc.repo import Repo
 
+from lineup.errors import LineupError
+
 
 class Change(NamedTuple):
     """One thing that is not as dvc.lock says."""
 
     kind: str  # changed deps, changed outs, or what else DVC says of the stage
-    name: str  # a path, a key of params.yaml, or the stage
+    name: str  # a path, a path and a key of it, or the stage
     how: str  # modified, deleted, new, not in cache
 
 
@@ -24,6 +26,15 @@ def list_changes(repo: Repo, stages: Sequence[str]) -> list[Change]:
                 continue
             for kind, names in entry.items():
                 for name, how in names.items():
-                    several = how if isinstance(how, Mapping) else {name: how}
-                    changes += [Change(kind, each, said) for each, said in several.items()]
+                    several = how if isinstance(how, Mapping) else {"": how}
+                    changes += [
+                        Change(kind, f"{name} {key}" if key else name, said) for key, said in several.items()
+                    ]
     return changes
+
+
+def refuse_unresolved(repo: Repo) -> None:
+    """Raise LineupError if the identities in resolved/ may not be those of the parameters and code here."""
+    if list_changes(repo, ["resolve"]):
+        found = "not known to belong to the parameters and code"
+        raise LineupError("resolved", found, "what stage resolve makes of them", "run `dvc repro validate`")

@@ -1,8 +1,8 @@
 """Merge what came back from another machine: `make unbundle FROM=folder`.
 
 In: the folder of results that `there.pyz` packed. Out: of its finished runs alone the entries of dvc.lock,
-outs in DVC's cache and in place, metrics and plots; in params.yaml their entries under runs. What is half
-done waits under .lineup/unfinished for the next bundle.
+outs in DVC's cache and in place, metrics and plots. What is half done waits under .lineup/unfinished for the
+next bundle.
 """
 
 import shutil
@@ -16,14 +16,15 @@ from dvc.repo import Repo
 from dvc.utils.serialize import dumps_yaml, parse_yaml_for_update
 
 from ask_dvc import open_repo
-from bundle.changes import list_changes
+from ask_params import refuse_undeclared
+from bundle.changes import list_changes, refuse_unresolved
 from bundle.parts import check_parts, list_files, read_parts
 from bundle.work import REMOTE, STATE
-from lineup.config.params import parse, read
+from lineup.config.files import read_files
+from lineup.config.yaml import read
 from lineup.console import stage, uninterrupted
 from lineup.errors import LineupError
 from lineup.files import write_bytes, write_text
-from start import PARAMS, move_waiting
 
 LOCK = Path("dvc.lock")
 EMPTY_LOCK = "schema: '2.0'\nstages: {}\n"
@@ -60,21 +61,18 @@ def main(folder: str) -> None:
 def merge(finished: Mapping[str, Sequence[str]], back: Path) -> None:
     """Take over the `finished` runs, given with their stages, out of the unpacked folder `back`.
 
-    Raises LineupError, with params.yaml and dvc.lock as they were, if a run depends on code, parameters or
-    data that are not the same here.
+    Raises LineupError, with dvc.lock as it was, if a run depends on code, parameters or data that are not the
+    same here.
     """
     if not finished:
         return
     stages = list(dict.fromkeys(stage for names in finished.values() for stage in names))
-    text = read(PARAMS)
-    declared = parse(text, PARAMS)
-    lost = [run for run in finished if run not in {**declared["runs"], **declared["waiting"]}]
-    if lost:
-        found = f"no {', '.join(lost)}"
-        raise LineupError(f"{PARAMS}: runs", found, "the runs that came back", "declare them as they were")
-    moved = move_waiting(text, [run for run in finished if run in declared["waiting"]])
-    with uninterrupted(), _unless_refused(PARAMS, LOCK):
-        write_text(PARAMS, moved)
+    files = read_files(Path("params.yaml"))
+    for run in finished:
+        refuse_undeclared("FROM", run, files)
+    with open_repo() as repo:
+        refuse_unresolved(repo)
+    with uninterrupted(), _unless_refused(LOCK):
         write_text(LOCK, merge_locks(read(LOCK) if LOCK.exists() else EMPTY_LOCK, read(back / LOCK), stages))
         _refuse(list_differences(stages), "not what the runs were made with", "go back to their commit")
         take_outs(stages, back)
@@ -163,17 +161,16 @@ def _refuse(names: Sequence[str], found: str, fix: str) -> None:
 
 
 @contextmanager
-def _unless_refused(*paths: Path) -> Iterator[None]:
-    """Put `paths` back as they were if the block fails."""
-    before = {path: path.read_bytes() for path in paths if path.exists()}
+def _unless_refused(path: Path) -> Iterator[None]:
+    """Put `path` back as it was if the block fails."""
+    before = path.read_bytes() if path.exists() else None
     try:
         yield
     except BaseException:
-        for path in paths:
-            if path in before:
-                write_bytes(path, before[path])
-            else:
-                path.unlink(missing_ok=True)
+        if before is None:
+            path.unlink(missing_ok=True)
+        else:
+            write_bytes(path, before)
         raise
 
 

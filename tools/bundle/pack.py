@@ -6,8 +6,7 @@ registry. Out: a folder of parts and `there.pyz`, the one program to run on the 
 
 import argparse
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import chdir
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -21,18 +20,18 @@ import jobs
 import lineup
 from ask_dvc import open_repo
 from ask_git import ask_git
+from ask_params import refuse_undeclared
 from bundle import STEPS
-from bundle.changes import list_changes
+from bundle.changes import list_changes, refuse_unresolved
 from bundle.parts import MEGABYTE, Content, list_files, write_parts
 from bundle.wheels import HELD, choose_wheels, download_wheels, read_requirements
 from bundle.work import REMOTE, STATE
 from jobs.order import Graph, name_kind
-from lineup.config.params import check, parse, read
-from lineup.config.schema import Params
+from lineup.config.files import read_files
+from lineup.config.params import check
 from lineup.console import stage
-from lineup.errors import LineupError, nearest
+from lineup.errors import LineupError
 from lineup.files import write_atomic
-from start import PARAMS, move_waiting
 
 ROOT = Path(__file__).resolve().parents[2]
 OUT = STATE / "bundle"
@@ -51,7 +50,7 @@ USAGE = (
 MODULES = {
     lineup: ("__init__", "console", "errors", "files"),
     bundle: ("__init__", "interpreter", "parts", "unpack", "work"),
-    jobs: ("__init__", "crew", "order"),
+    jobs: ("__init__", "order", "scheduler"),
 }
 ENTRY = "from bundle.unpack import main\nfrom lineup.console import stage\n\nstage(main)\n"
 # The packed copy has no git, and a cache of its own; its remote is the folder beside it that travels home.
@@ -79,12 +78,15 @@ def main(*words: str) -> None:
     """Pack the runs that the command line names."""
     asked = _parse(words)
     refuse_tracked(asked.out)
-    runs, text = list(dict.fromkeys(asked.runs)), read(PARAMS)
-    waiting = choose_runs(runs, check(parse(text, PARAMS), PARAMS))
-    moved = move_waiting(text, waiting)
+    runs, files = list(dict.fromkeys(asked.runs)), read_files(Path("params.yaml"))
+    check(files)
+    for run in runs:
+        refuse_undeclared("RUNS", run, files)
     with open_repo() as repo:
-        needs = find_needs(runs, moved, lambda stage: _is_fresh(repo, stage))
-        check_state(repo, [run for run in runs if run not in waiting], needs)
+        refuse_unresolved(repo)
+        stages = {stage.addressing: stage for stage in repo.index.stages}
+        needs = find_needs(runs, stages, lambda stage: not _is_stale(repo, [stage]))
+        check_state(repo, runs, needs)
     tracked, (commit, changed) = list_tracked(asked.out), describe_commit(asked.out)
     with TemporaryDirectory() as temporary:
         requirements = read_requirements(ROOT / "pyproject.toml")
@@ -105,10 +107,7 @@ def main(*words: str) -> None:
             },
         }
         members = {f"repository/{name}": path for name, path in collect_files(runs, tracked, needs).items()}
-        members |= {
-            f"repository/{PARAMS}": moved.encode(),
-            "repository/.dvc/config.local": CONFIG.encode(),
-        }
+        members["repository/.dvc/config.local"] = CONFIG.encode()
         members |= {f"wheels/{wheel.name}": wheel for wheel in list_files(Path(temporary))}
         manifest = write_parts(sorted(members.items()), asked.out, asked.part_mb * MEGABYTE, facts)
     write_atomic(asked.out / PROGRAM, write_program)
@@ -123,7 +122,7 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     """What the command line asks for. Raises LineupError by the names that make has for the options."""
     summary = (__doc__ or "").splitlines()[0]
     parser = argparse.ArgumentParser(prog="make bundle", usage=USAGE, description=summary)
-    parser.add_argument("runs", metavar="RUNS", nargs="*", help="of params.yaml, under runs or waiting")
+    parser.add_argument("runs", metavar="RUNS", nargs="*", help="names under runs")
     parser.add_argument("--python", metavar="PYTHON_THERE", default="3.12", help="the Python there (3.12)")
     parser.add_argument("--machine", metavar="MACHINE_THERE", default="x86_64", help="its processor (x86_64)")
     parser.add_argument("--wheels", metavar="WHEELS", default="dvc", help="what it lacks (dvc)")
@@ -143,21 +142,14 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     return asked
 
 
-def choose_runs(runs: Iterable[str], params: Params) -> list[str]:
-    """Those of `runs` that wait. Raises LineupError for one that is not declared."""
-    declared = {**params.runs, **params.waiting}
-    for run in runs:
-        if run not in declared:
-            raise LineupError("RUNS", f"no run {run!r}", "declared runs", nearest(run, declared))
-    return [run for run in runs if run in params.waiting]
-
-
-def find_needs(runs: Sequence[str], params: str, is_fresh: Callable[[str], bool]) -> Needs:
-    """What dvc.yaml says of `runs` with the text `params` as params.yaml.
+def find_needs(
+    runs: Sequence[str], stages: Mapping[str, PipelineStage], is_fresh: Callable[[str], bool]
+) -> Needs:
+    """What the `stages` of dvc.yaml say of `runs`.
 
     `is_fresh` says whether the outs of a stage are here, as dvc.lock says.
     """
-    needs, stages = Needs(), read_stages(params)
+    needs = Needs()
     makers = {out.def_path: name for name, stage in stages.items() for out in stage.outs}
     read = {name: _list_deps(stage) for name, stage in stages.items()}
     graph = {name: sorted({makers[path] for path in paths & makers.keys()}) for name, paths in read.items()}
@@ -173,19 +165,6 @@ def find_needs(runs: Sequence[str], params: str, is_fresh: Callable[[str], bool]
     paths = set[str]().union(*(read[name] for name in there)) & makers.keys()
     needs.data = {path: makers[path] for path in paths if makers[path] not in there}
     return needs
-
-
-def read_stages(params: str) -> dict[str, PipelineStage]:
-    """The stages of dvc.yaml with the text `params` as params.yaml."""
-    with TemporaryDirectory() as temporary:
-        copy = Path(temporary)
-        (copy / ".dvc").mkdir()
-        (copy / ".dvc/config").write_text("[core]\n    no_scm = true\n", encoding="utf-8")
-        (copy / "dvc.yaml").write_bytes(Path("dvc.yaml").read_bytes())
-        (copy / PARAMS).write_text(params, encoding="utf-8")
-        # DVC names paths relative to the current folder.
-        with chdir(copy), open_repo() as repo:
-            return {stage.addressing: stage for stage in repo.index.stages}
 
 
 def _list_deps(stage: PipelineStage) -> set[str]:
@@ -217,34 +196,24 @@ def list_before(graph: Graph, stage: str) -> set[str]:
     return {each for needed in graph[stage] for each in {needed, *list_before(graph, needed)}}
 
 
-def check_state(repo: Repo, started: Iterable[str], needs: Needs) -> None:
-    """Raise LineupError if data is not as dvc.lock says, or if one of the `started` runs is done already."""
+def check_state(repo: Repo, runs: Iterable[str], needs: Needs) -> None:
+    """Raise LineupError if data is not as dvc.lock says, or if one of the `runs` is done already."""
     # What is missing first: files made beside it are stale for its sake.
     for path, maker in sorted(needs.data.items(), key=lambda item: (Path(item[0]).exists(), item)):
-        if not Path(path).exists() or not _is_fresh(repo, maker):
+        if not Path(path).exists() or _is_stale(repo, [maker]):
             found = "not here, or not what dvc.lock says"
-            raise LineupError(path, found, "data up to date", _advise(repo, path, maker))
-    for run in started:
+            raise LineupError(path, found, "data up to date", _advise(path, maker))
+    for run in runs:
         if not _is_stale(repo, needs.stages[run]):
             fix = f"leave it out, or remove models/{run} to train it again"
             raise LineupError(f"RUNS: {run}", "up to date, nothing to do there", "runs to be done", fix)
 
 
-def _advise(repo: Repo, path: str, maker: str) -> str:
+def _advise(path: str, maker: str) -> str:
     """How data comes here, or how a run whose models they are goes along."""
     kind, _, name = maker.partition("@")
-    ways = [f"dvc checkout {path}", f"dvc repro {maker}"] if _is_known(repo, maker) else []
-    ways += [f"add {name} to RUNS"] if kind in STEPS else []
-    return ", or ".join(ways) or f"make start with a run that needs it, then dvc repro {maker}"
-
-
-def _is_known(repo: Repo, stage: str) -> bool:
-    """Whether a stage is one of dvc.yaml's as params.yaml stands: what a waiting run needs may wait too."""
-    return any(each.addressing == stage for each in repo.index.stages)
-
-
-def _is_fresh(repo: Repo, stage: str) -> bool:
-    return _is_known(repo, stage) and not _is_stale(repo, [stage])
+    ways = [f"dvc checkout {path}", f"dvc repro {maker}", *([f"add {name} to RUNS"] if kind in STEPS else [])]
+    return ", or ".join(ways)
 
 
 def _is_stale(repo: Repo, stages: Sequence[str]) -> bool:

@@ -14,8 +14,8 @@ from typing import Any
 
 from bundle import STEPS
 from bundle.parts import Content, list_files, write_parts
-from jobs.crew import Crew
 from jobs.order import DONE, FAILED, name_kind
+from jobs.scheduler import Scheduler
 from lineup.errors import LineupError
 
 # What one training may take, declared, so that the number side by side is known beforehand.
@@ -89,9 +89,9 @@ def run_stages(place: Place, side_by_side: int, deadline: float | None) -> dict[
     graph, (_, evaluate) = place.facts["graph"], STEPS
     timed = [name for name in graph if name_kind(name) == evaluate]
     others = [name for name in graph if name not in timed]
-    states = Crew(place, side_by_side, deadline).run(others, graph)
+    states = Scheduler(place, side_by_side, deadline).run(others, graph)
     # One by one, and after all else: what evaluate measures of time should be of a quiet machine.
-    return states | Crew(place, 1).run(timed, graph, states)
+    return states | Scheduler(place, 1).run(timed, graph, states)
 
 
 def count_jobs(place: Place, runs: int) -> int:

@@ -16,8 +16,8 @@ from pathlib import Path
 from joblib import cpu_count  # type: ignore[import-untyped]
 
 from ask_dvc import open_repo
-from jobs.crew import Crew
 from jobs.order import FAILED, UP_TO_DATE, add_followers, find_blocking, group, name_kind
+from jobs.scheduler import Scheduler
 from lineup.config.params import load
 from lineup.config.schema import Params
 from lineup.console import stage
@@ -27,7 +27,7 @@ SIDE_BY_SIDE = "train"
 
 
 @dataclass(frozen=True)
-class Desk:
+class Checkout:
     """This repository, with this Python."""
 
     repository: Path
@@ -49,7 +49,7 @@ def main(jobs: str) -> None:
     """Run what is not up to date, at most `jobs` trainings at a time."""
     if not (jobs.isascii() and jobs.isdigit() and int(jobs)):
         raise LineupError("JOBS", repr(jobs), "a whole number of at least 1", "give one")
-    params, desk, graph = load(), Desk(Path.cwd()), read_graph()
+    params, checkout, graph = load(), Checkout(Path.cwd()), read_graph()
     threads = list_threads(params)
     states: dict[str, str] = {}
     seconds: dict[str, float] = {}
@@ -60,12 +60,12 @@ def main(jobs: str) -> None:
         # The widest first: narrow ones beside each other would keep them waiting to the end.
         wanted = sorted(filter(stale.__contains__, names), key=lambda name: -threads.get(name, 1))
         trains = any(name_kind(name) == SIDE_BY_SIDE for name in names)
-        crew = Crew(desk, int(jobs) if trains else 1, cores=cpu_count(), threads=threads)
-        states |= dict.fromkeys(names, UP_TO_DATE) | crew.run(wanted, graph, states)
-        seconds |= crew.seconds
+        scheduler = Scheduler(checkout, int(jobs) if trains else 1, cores=cpu_count(), threads=threads)
+        states |= dict.fromkeys(names, UP_TO_DATE) | scheduler.run(wanted, graph, states)
+        seconds |= scheduler.seconds
     for run in params.runs:
-        print(describe(run, states, seconds, desk))
-    refuse_failed(states, desk)
+        print(describe(run, states, seconds, checkout))
+    refuse_failed(states, checkout)
 
 
 def read_graph() -> dict[str, set[str]]:
@@ -86,24 +86,23 @@ def list_threads(params: Params) -> dict[str, int]:
     return {f"{SIDE_BY_SIDE}@{name}": params.recipes[run.recipe].threads for name, run in params.runs.items()}
 
 
-def describe(run: str, states: Mapping[str, str], seconds: Mapping[str, float], desk: Desk) -> str:
+def describe(run: str, states: Mapping[str, str], seconds: Mapping[str, float], checkout: Checkout) -> str:
     """What became of a run, in one line."""
     names = [f"{kind}@{run}" for kind in (SIDE_BY_SIDE, "evaluate")]
     said = [
         f"{name_kind(name)} {states[name]}" + (f" ({seconds[name]:.0f} s)" if name in seconds else "")
         for name in names
     ]
-    failed = [
-        f"see {desk.log(name).relative_to(desk.repository)}" for name in names if states[name] == FAILED
-    ]
+    logs = [checkout.log(name).relative_to(checkout.repository) for name in names if states[name] == FAILED]
+    failed = [f"see {log}" for log in logs]
     return f"{run}: {', '.join([*said, *failed])}"
 
 
-def refuse_failed(states: Mapping[str, str], desk: Desk) -> None:
+def refuse_failed(states: Mapping[str, str], checkout: Checkout) -> None:
     """Raise LineupError if a stage failed."""
     failed = [name for name, state in states.items() if state == FAILED]
     if failed:
-        logs = ", ".join(str(desk.log(name).relative_to(desk.repository)) for name in failed)
+        logs = ", ".join(str(checkout.log(name).relative_to(checkout.repository)) for name in failed)
         raise LineupError(
             ", ".join(failed), "failed", "stages that end well", f"see {logs}, then run this again"
         )

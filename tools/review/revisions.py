@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from ask_git import ask_git, read_git
-from lineup.config.params import parse
+from lineup.config.files import name_others
+from lineup.config.yaml import parse
 from lineup.errors import LineupError
 from lineup.evaluation.outcomes import Outcomes, read_outcomes
 
-PARAMS = Path("params.yaml")
+PARAMS, PIPELINE = "params.yaml", "dvc.yaml"
 
 Read = Callable[[str], bytes | None]
 
@@ -28,12 +30,24 @@ class Measured:
 
 
 def read_runs(read: Read, where: str) -> dict[str, Measured | None]:
-    """The runs that params.yaml declares; None for one that has no result. `where` is for messages."""
-    text = read(str(PARAMS))
-    params = parse(text.decode(), PARAMS) if text is not None else None
-    if not isinstance(params, Mapping) or not isinstance(params.get("runs"), Mapping):
-        raise LineupError(where, f"no runs in {PARAMS}", "a revision of this pipeline", "choose a later one")
-    return {name: _read_measured(name, read, where) for name in params["runs"]}
+    """The declared runs; None for one that has no result. `where` is for messages."""
+    declared = [_parse(name, read).get("runs") for name in list_parameters(read)]
+    runs = [run for part in declared if isinstance(part, Mapping) for run in part]
+    if not runs:
+        found, fix = f"no runs in {PARAMS}, nor beside it", "choose a later one"
+        raise LineupError(where, found, "a revision of this pipeline", fix)
+    return {run: _read_measured(run, read, where) for run in runs}
+
+
+def list_parameters(read: Read) -> list[str]:
+    """The files of parameters: params.yaml, and what dvc.yaml names beside it."""
+    return [PARAMS, *name_others(_parse(PIPELINE, read))]
+
+
+def _parse(name: str, read: Read) -> Mapping[str, Any]:
+    text = read(name)
+    content = parse(text.decode(), Path(name)) if text is not None else None
+    return content if isinstance(content, Mapping) else {}
 
 
 def _read_measured(run: str, read: Read, where: str) -> Measured | None:
@@ -88,7 +102,9 @@ def find_base(revision: str) -> str:
 
 def diff(kind: str, base: str) -> str:
     """DVC's table (Markdown) of the changes of `kind`, metrics or params, since the commit `base`."""
-    words = [sys.executable, "-m", "dvc", kind, "diff", base, "--md"]
+    # Of all parameters, not of the identities in resolved/, which say nothing to a reader.
+    targets = ["--targets", *list_parameters(read_here)] if kind == "params" else []
+    words = [sys.executable, "-m", "dvc", kind, "diff", base, "--md", *targets]
     done = subprocess.run(words, capture_output=True, text=True, check=False)
     if done.returncode:
         said = " ".join(done.stderr.split()) or f"exit status {done.returncode}"

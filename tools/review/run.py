@@ -1,6 +1,6 @@
 """What changed since a revision: `make review SINCE=main`, or `python -m review.run --help`.
 
-In: params.yaml, metrics and dvc.yaml as they stand here and at the last commit in common with the revision.
+In: parameters, metrics and dvc.yaml as they stand here and at the last commit in common with the revision.
 Out: Markdown on stdout (at a terminal without what is folded away), with --page in front of the report, and
 with --post as a comment on a pull request. A figure that became worse beyond its interval ends it with exit
 status 1 and one line each, after all is printed, written and posted.

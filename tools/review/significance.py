@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from statsmodels.stats.multitest import multipletests
 
-from lineup.comparison.figures import is_smaller_better
+from lineup.comparison.metrics import is_smaller_better
 from lineup.comparison.tasks import TASKS
 from lineup.statistics.pairs import ALPHA, Pair, compare_pairs
 from review.revisions import Measured

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from tabulate import tabulate
 
-from lineup.comparison.figures import format_figure, name_metric
+from lineup.comparison.metrics import format_metric, name_metric
 from lineup.comparison.verdict import format_p
 from review.significance import Change, Comparison
 
@@ -74,8 +74,8 @@ def format_changes(changes: Sequence[Change]) -> str:
 
 def format_change(change: Change) -> tuple[str, ...]:
     """A row of that table."""
-    before, after = (format_figure(change.metric, value) for value in (change.before, change.after))
-    difference = format_figure(change.metric, change.difference, "+")
+    before, after = (format_metric(change.metric, value) for value in (change.before, change.after))
+    difference = format_metric(change.metric, change.difference, "+")
     seeds = " → ".join(str(count) for count in dict.fromkeys(change.seeds))
     measured = (name_metric(change.metric), before, after, difference, _span(change))
     return change.run, *measured, seeds, _judge(change)
@@ -105,7 +105,7 @@ def _judge(change: Change) -> str:
 def _span(change: Change) -> str:
     if change.interval is None:
         return "none"
-    return " to ".join(format_figure(change.metric, bound, "+") for bound in change.interval)
+    return " to ".join(format_metric(change.metric, bound, "+") for bound in change.interval)
 
 
 def format_others(comparison: Comparison) -> str:

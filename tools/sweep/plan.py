@@ -4,11 +4,13 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from pydantic import JsonValue
 
+from ask_params import refuse_undeclared
 from lineup.config.files import Files
 from lineup.config.params import check
 from lineup.config.schema import Params
@@ -71,10 +73,7 @@ def place(
     where, part: how messages name the entry and the part of it that combines. Raises LineupError for a run
     that is not under runs, a key that no entry has, and a value that the schema refuses.
     """
-    if run not in files.data["runs"]:
-        raise LineupError(
-            f"{where}.run", f"no run {run!r}", "a run under runs", nearest(run, files.data["runs"])
-        )
+    refuse_undeclared(f"{where}.run", run, files)
     return [
         _place(f"{where}.{part}", number, values, files)
         for number, values in enumerate(combinations, start=1)
@@ -113,19 +112,28 @@ def _override(values: Mapping[str, JsonValue], files: Files) -> Iterator[str]:
     for key, value in values.items():
         owner = files.find_owner(key)
         place = "" if owner == files.first else f"{owner}:"
+        if isinstance(value, dict) and isinstance(_get(files.data, key), dict):
+            yield f"{place}~{key}"  # else what is written there, and not in `value`, would stay
         yield f"{place}++{key}={_to_hydra(value)}"
+
+
+def _get(table: Any, key: str) -> Any:
+    """What is written at the dotted `key`; None if nothing is."""
+    for part in key.split("."):
+        table = table.get(part) if isinstance(table, dict) else None
+    return table
 
 
 def _put(data: dict[str, Any], key: str, value: JsonValue, where: str) -> None:
     """Set the value at the dotted `key`, which must be one of an entry that is there."""
-    *parents, last = key.split(".")
     table: Any = data
-    for part in parents:
-        if not isinstance(table, dict) or part not in table:
-            fix = nearest(part, table if isinstance(table, dict) else ())
-            raise LineupError(f"{where}: {key}", f"no {part!r} there", "a key of the parameters", fix)
+    for part, inner in pairwise(key.split(".")):
+        if not isinstance(table.get(part), dict):
+            missing, known = (inner, ()) if part in table else (part, table)
+            fix = nearest(missing, known)
+            raise LineupError(f"{where}: {key}", f"no {missing!r} there", "a key of the parameters", fix)
         table = table[part]
-    table[last] = value
+    table[key.rpartition(".")[2]] = value
 
 
 def _to_hydra(value: JsonValue) -> str:

@@ -12,7 +12,7 @@ from pathlib import Path
 from ask_git import ask_git
 from lineup.environment import describe_machine
 from lineup.errors import LineupError
-from sweep.identity import identify_revision
+from sweep.identity import identify_result_at
 from sweep.plan import Point
 from sweep.schema import SWEEPS, Sweep
 
@@ -57,7 +57,7 @@ def find_results(name: str, sweep: Sweep, table: Path) -> dict[str, Result]:
     """The results that there are, by identity: from the committed table, and from experiments before it."""
     found = _read_table(sweep, table)
     for experiment, revision in list_experiments().items():
-        identity = identify_revision(revision, sweep.run) if belongs(experiment, name) else None
+        identity = identify_result_at(revision, sweep.run) if belongs(experiment, name) else None
         if identity:
             found[identity] = _read_result(sweep, experiment, revision)
     return found
@@ -70,7 +70,7 @@ def choose(sweep: Sweep, rows: Sequence[Row]) -> Row | None:
 
 
 def format_csv(sweep: Sweep, rows: Sequence[Row]) -> str:
-    """All points in the order of the grid; the columns of the grid are keys of params.yaml."""
+    """All points in the order of the grid; the columns of the grid are keys of the parameters."""
     text, best = io.StringIO(), choose(sweep, rows)
     writer = csv.writer(text, lineterminator="\n")
     figures = [sweep.metric, sweep.test_metric]

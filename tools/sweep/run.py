@@ -1,6 +1,6 @@
 """Run a declared grid: `make sweep NAME=a7 JOBS=1`, or list all of them: `make sweep`.
 
-In: sweeps.yaml, params.yaml and DVC's experiments. Out: metrics/sweeps/<name>.csv and .md, and
+In: sweeps.yaml, the files of parameters and DVC's experiments. Out: metrics/sweeps/<name>.csv and .md, and
 plots/sweeps/<name>.png, written anew after each point. Points that have a result are kept, failed ones run
 again. It may be ended at any time, the queue goes on, and be started again, in a clone too.
 """
@@ -21,7 +21,7 @@ from lineup.errors import LineupError
 from lineup.files import write_text
 from lineup.pictures import save_figure
 from sweep import queue
-from sweep.identity import identify, identify_revision, refuse_uncommitted
+from sweep.identity import identify, identify_queued, refuse_uncommitted
 from sweep.picture import draw
 from sweep.plan import Point, check_search, make_points, place
 from sweep.results import (
@@ -93,13 +93,13 @@ def _recall(run: str, points: Sequence[Point], rows: Sequence[Row]) -> list[tupl
 def list_sweeps(files: Files) -> None:
     """Print every sweep: its points, and whether it waits; those that do not are checked.
 
-    One whose run params.yaml lacks is listed as such: the others can be run nevertheless.
+    One whose run is not under runs is listed as such: the others can be run nevertheless.
     """
     sweeps = load_sweeps()
     listed: dict[str, Sweep | Search] = {**sweeps.sweeps, **sweeps.searches}
     for name, sweep in listed.items():
         there = sweep.run in files.data["runs"]
-        said = describe(name, sweep, files) if there else f"cannot run: no run {sweep.run}"
+        said = describe(name, sweep, files) if there else f"cannot run: no run {sweep.run} under runs"
         print(f"{name:10} {said}")
     for name, sweep in sweeps.waiting.items():
         try:
@@ -165,7 +165,7 @@ class Running:
     def _tasks(self) -> dict[str, queue.Task]:
         """This sweep's tasks in the queue by identity, the newest of each."""
         tasks = [task for task in queue.list_tasks() if belongs(task.name, self._name)]
-        named = {identify_revision(task.revision, self._sweep.run): task for task in tasks}
+        named = {identify_queued(task.revision, self._sweep.run): task for task in tasks}
         return {identity: task for identity, task in named.items() if identity in self._points}
 
     def _rows(self) -> list[Row]:

@@ -161,9 +161,7 @@ def pick_sweep(sweeps: Sweeps, name: str) -> Sweep | Search:
     """The sweep or search called `name`. Raises LineupError if there is none, or if it waits."""
     if name in sweeps.waiting:
         run = sweeps.waiting[name].run
-        fix = (
-            f"declare run {run} in params.yaml, train what it starts from, then move the entry up into sweeps"
-        )
+        fix = f"declare run {run} under runs, train what it starts from, then move the entry up into sweeps"
         raise LineupError(f"{SWEEPS}: waiting.{name}", "waits", "a sweep under sweeps", fix)
     known: dict[str, Sweep | Search] = {**sweeps.sweeps, **sweeps.searches}
     if name not in known:

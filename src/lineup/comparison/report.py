@@ -18,7 +18,7 @@ from lineup.comparison.curves import average_curves
 from lineup.comparison.metrics import format_differences, name_metric
 from lineup.comparison.pictures.curves import plot_overlay, plot_run
 from lineup.comparison.pictures.gains import plot_gains
-from lineup.comparison.pictures.svg import format_svg
+from lineup.comparison.pictures.svg import SvgWriter
 from lineup.comparison.reproductions import select_headlines
 from lineup.comparison.results import Pictures, Result
 from lineup.comparison.significance import Contest, list_pairs
@@ -88,15 +88,17 @@ def format_report(
         "pairs": lambda contest: list_pairs([contest]),
         "gap": format_differences,
     }
+    svg = SvgWriter()
     parts = [
-        _show_group(group, results, pictures)
+        _show_group(group, results, pictures, svg)
         | {"contests": [each for each in contests if each.pairs and _is_of(each, group)]}
         | {"told": verdicts[group.task.name, group.dataset]}
-        | _show_gains(group, gained[group.task.name, group.dataset])
+        | _show_gains(group, gained[group.task.name, group.dataset], svg)
         for group in group_measured(table)
     ]
     return page.get_template("report.html").render(
         measured=measured,
+        styles=Markup(svg.list_rules()),
         parts=parts,
         alarms=describe_alarms(table),
         waiting=describe_waiting(table),
@@ -143,33 +145,36 @@ def _is_of(contest: Contest, group: Group) -> bool:
     return (contest.task, contest.dataset) == (group.task.name, group.dataset)
 
 
-def _show_group(group: Group, results: Mapping[str, Result], pictures: Pictures) -> dict[str, Any]:
+def _show_group(
+    group: Group, results: Mapping[str, Result], pictures: Pictures, svg: SvgWriter
+) -> dict[str, Any]:
     """What the page says of runs that can be compared."""
     task, runs = group.task, {row["run"]: results[row["run"]] for row in group.rows}
-    name = f"{task.name}-{group.dataset}"
     curves = average_curves(runs, task)
     return {
         "task": task,
         "group": group,
         "columns": choose_columns(task.full, group.rows),
-        "name": name,
-        "pictures": [_draw(draw(group.rows), f"{name}-{place}") for place, draw in enumerate(task.draw)],
+        "name": f"{task.name}-{group.dataset}",
+        "pictures": [_draw(draw(group.rows), svg) for draw in task.draw],
         "curves": [
-            _draw(plot_overlay(curves, quantity, title), f"{name}-{quantity}")
-            for quantity, title in task.curves.items()
+            _draw(plot_overlay(curves, quantity, title), svg) for quantity, title in task.curves.items()
         ],
-        "details": [_show_run(run, result, task, pictures.runs.get(run, {})) for run, result in runs.items()],
+        "details": [
+            _show_run(run, result, task, pictures.runs.get(run, {}), svg) for run, result in runs.items()
+        ],
     }
 
 
-def _show_gains(group: Group, gained: Sequence[Row]) -> dict[str, Any]:
+def _show_gains(group: Group, gained: Sequence[Row], svg: SvgWriter) -> dict[str, Any]:
     """What the page says of what initial weights gained."""
-    headline, name = group.task.headline, f"{group.task.name}-{group.dataset}-gains"
-    picture = _draw(plot_gains(gained, headline), name) if gained else ""
+    picture = _draw(plot_gains(gained, group.task.headline), svg) if gained else ""
     return {"gained": gained, "gain_columns": gains.list_columns(group.task), "gain_picture": picture}
 
 
-def _show_run(run: str, result: Result, task: Task, pictures: Mapping[str, bytes]) -> dict[str, Any]:
+def _show_run(
+    run: str, result: Result, task: Task, pictures: Mapping[str, bytes], svg: SvgWriter
+) -> dict[str, Any]:
     classes = list(dict.fromkeys(row["actual"] for row in result.confusion))
     return {
         "run": run,
@@ -178,13 +183,13 @@ def _show_run(run: str, result: Result, task: Task, pictures: Mapping[str, bytes
         "worst": find_worst(result.confusion, WORST),
         "per_class": result.detail["per_class"],
         "seeds": [{"seed": seed, **figures} for seed, figures in result.detail["seeds"].items()],
-        "curves": _draw(plot_run(average_curves({run: result}, task), task.curves), f"run-{run}"),
+        "curves": _draw(plot_run(average_curves({run: result}, task), task.curves), svg),
         "pictures": pictures,
     }
 
 
-def _draw(figure: Figure, name: str) -> Markup:
-    return Markup(format_svg(figure, name))
+def _draw(figure: Figure, svg: SvgWriter) -> Markup:
+    return Markup(svg.write(figure))
 
 
 def _embed(picture: bytes) -> str:

@@ -64,8 +64,12 @@ def list_others(pipeline: Path) -> list[Path]:
     """The files of parameters that `pipeline`, a dvc.yaml, names under `vars`; none if it is not there."""
     if not pipeline.exists():
         return []
-    names = parse(read(pipeline), pipeline).get("vars", [])
-    return [pipeline.parent / name.partition(":")[0] for name in names if isinstance(name, str)]
+    return [pipeline.parent / name for name in name_others(parse(read(pipeline), pipeline))]
+
+
+def name_others(pipeline: Mapping[str, Any]) -> list[str]:
+    """The same of the content of a dvc.yaml, as it names them."""
+    return [name.partition(":")[0] for name in pipeline.get("vars", []) if isinstance(name, str)]
 
 
 def _list_entries(data: Mapping[str, Any]) -> Iterator[str]:

@@ -14,6 +14,7 @@ from lineup.components import (
 from lineup.config.files import Files
 from lineup.config.params import check
 from lineup.config.resolve import (
+    describe_comparison,
     describe_evaluation,
     describe_training,
     resolve_comparison,
@@ -57,32 +58,35 @@ class Resolver:
             return self._resolve_run(key)
         if section == "compare":
             return self._resolve_comparison()
-        values, modules = self._give(section, key)
-        return self._resolve(f"{section}@{key}" if key else section, values, modules)
+        return self._resolve(f"{section}@{key}" if key else section, *self._give(section, key))
 
-    def _give(self, section: str, key: str) -> tuple[Mapping[str, Any], Iterable[str]]:
-        """The values that a stage is given, and the modules that it loads by name."""
+    def _give(self, section: str, key: str) -> tuple[Mapping[str, Any], Mapping[str, Any], Iterable[str]]:
+        """The values that a stage is given, those that its result depends on, and what it loads by name."""
         params = self.params
         match section:
             case "download":
-                return _leave_out_gate(params.datasets[key]), [name_source(params.datasets[key].source)]
+                return *_describe(params.datasets[key]), [name_source(params.datasets[key].source)]
             case "weights":
-                return _leave_out_gate(params.weights[key]), [name_weights(params.weights[key].source)]
+                return *_describe(params.weights[key]), [name_weights(params.weights[key].source)]
             case "preprocess":
-                return params.views[key].model_dump(), ()
+                return *_describe(params.views[key]), ()
             case "validate":
-                return self.files.dump(), map(name_family, params.models)
-        return {}, ()  # duplicates
+                values = self.files.dump()
+                return values, values, map(name_family, params.models)
+        return {}, {}, ()  # duplicates
 
-    def _resolve(self, stage: str, values: Mapping[str, Any], modules: Iterable[str] = ()) -> Resolved:
-        """The file of `stage`, as `weights@random`, which is given `values` and depends on all of them."""
+    def _resolve(
+        self, stage: str, values: Mapping[str, Any], meaning: Mapping[str, Any], modules: Iterable[str] = ()
+    ) -> Resolved:
+        """The file of `stage`, as `weights@random`, which is given `values` and depends on `meaning`."""
         reached, kind = self._reach(stage, modules), stage.partition("@")[0]
-        return Resolved({kind: self._find(stage, reached, values)}, {kind: reached}, values)
+        return Resolved({kind: self._find(stage, reached, meaning)}, {kind: reached}, values)
 
     def _resolve_comparison(self) -> Resolved:
         """The file of the two stages that look at all runs."""
         values = asdict(resolve_comparison(self.params))
-        parts = [self._resolve(stage, values) for stage in ("compare", "report")]
+        meaning = describe_comparison(self.params)
+        parts = [self._resolve(stage, values, meaning) for stage in ("compare", "report")]
         identity = {kind: each for part in parts for kind, each in part.identity.items()}
         return Resolved(identity, {kind: each for part in parts for kind, each in part.code.items()}, values)
 
@@ -133,6 +137,10 @@ def identify_result(read: Callable[[str], Resolved], run: str) -> str:
     return hash_values(parts)
 
 
-def _leave_out_gate(entry: Entry) -> dict[str, Any]:
-    """The values of an entry without what every stage waits for."""
-    return {key: value for key, value in entry.model_dump().items() if value != GATE}
+def _describe(entry: Entry) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The values of an entry without what every stage waits for, and without those that are neutral."""
+    values, meaning = (
+        {key: value for key, value in each.items() if value != GATE}
+        for each in (entry.model_dump(), entry.dump_meaning())
+    )
+    return values, meaning

@@ -1,8 +1,6 @@
 """The parameters, read as DVC reads them and checked before anything runs."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar
 
 from pydantic import ValidationError
 
@@ -12,9 +10,6 @@ from lineup.config.problems import Locate, refuse, unknown
 from lineup.config.references import find_bad_sources, find_missing, find_wrong_rows
 from lineup.config.schema import Params
 from lineup.config.values import explain
-from lineup.errors import LineupError, nearest
-
-Declared = TypeVar("Declared")
 
 
 def load(path: Path = Path("params.yaml")) -> Params:
@@ -53,11 +48,3 @@ def check_architectures(params: Params, locate: Locate) -> None:
         for name, spec in specs.items()
         if spec.arch not in known
     )
-
-
-def pick(entries: Mapping[str, Declared], name: str, where: str) -> Declared:
-    """The entry called `name` of the mapping at `where`. Raises LineupError with the nearest names."""
-    if name not in entries:
-        found = f"no entry {name!r}"
-        raise LineupError(f"params.yaml: {where}", found, "a declared name", nearest(name, entries))
-    return entries[name]

@@ -49,7 +49,7 @@ def find_bad_sources(params: Params, locate: Locate) -> Iterator[LineupError]:
             where = locate(f"{section}.{name}.needs")
             if weights.run not in runs:
                 fix = (
-                    f"move these weights to waiting_weights, or `make start RUN={weights.run}`"
+                    f"move these weights to waiting_weights, or run {weights.run} from waiting to runs"
                     if weights.run in params.waiting
                     else nearest(weights.run, runs)
                 )

@@ -1,7 +1,11 @@
 """The one place that turns the names in params.yaml into the values that they stand for."""
 
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel
 
 from lineup.config.problems import Locate
 from lineup.config.schema import (
@@ -14,8 +18,10 @@ from lineup.config.schema import (
     Run,
     RunWeights,
     TimmWeights,
+    View,
     Weights,
     drop_neutral,
+    find_neutral,
 )
 from lineup.reports.claims import Claim
 from lineup.reports.protocols import Protocol, resolve_protocols
@@ -115,6 +121,33 @@ def resolve_comparison(params: Params) -> Comparison:
     claims = list_claims(params) if repeated else {}
     protocols = {name: dict(protocol) for name, protocol in resolve_rows(params).items() if name in claims}
     return Comparison(runs, waiting, tuple(params.views), claims, protocols)
+
+
+def describe_comparison(params: Params) -> dict[str, Any]:
+    """The values that a comparison depends on: of each run without keys at their neutral value."""
+    values = asdict(resolve_comparison(params))
+    for part, runs in (("runs", params.runs), ("waiting", params.waiting)):
+        for name, run in runs.items():
+            settings, spec = values[part][name]["settings"], params.models[run.family][run.model]
+            recipe = {key: value for key, value in settings["recipe"].items() if key != "phases"}
+            phases = [_leave_out_neutral(Recipe, phase) for phase in settings["recipe"]["phases"]]
+            values[part][name]["settings"] = {
+                **settings,
+                "view": _leave_out_neutral(View, settings["view"]),
+                "model": _leave_out_neutral(type(spec), settings["model"]),
+                "augment": _leave_out_neutral(Augment, settings["augment"]),
+                "recipe": {**_leave_out_neutral(Recipe, recipe), "phases": phases},
+            }
+    return values
+
+
+def _leave_out_neutral(entry: type[BaseModel], dumped: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the values that `model_dump` gave of an entry those that are not neutral."""
+    neutrals = {
+        key: value.model_dump() if isinstance(value, BaseModel) else value
+        for key, value in find_neutral(entry).items()
+    }
+    return {key: value for key, value in dumped.items() if not (key in neutrals and value == neutrals[key])}
 
 
 def list_claims(params: Params) -> dict[str, list[Claim]]:

@@ -20,9 +20,9 @@ class Proof:
     """What was run on both sides, and what gave equal bits.
 
     before, after: commits; processor, torch: where and with what it was run; steps: of training at most, in
-    a run; precision: of all trainings, empty for that which each declares; equal: {stage@name: pairs of hashes before and after, of its code, and of its identity where the
-    values have other names}; different: names whose bits differ; complete: False for one that was cut short,
-    of which nothing is taken.
+    a run; precision: of all trainings, empty for that which each declares; equal: {stage@name: pairs of
+    hashes before and after, of its code, and of its identity where the values have other names}; different:
+    names whose bits differ; complete: False for one that was cut short, of which nothing is taken.
     """
 
     before: str
@@ -69,6 +69,6 @@ def _read_pairs(path: Path) -> Iterator[tuple[str, str, str]]:
         if proof.complete:
             for name, pairs in proof.equal.items():
                 yield from ((name, before, after) for before, after in pairs)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         fix = "restore it from git, or remove it and run make prove again"
         raise LineupError(str(path), f"not readable ({error})", "a proof by bits", fix) from error

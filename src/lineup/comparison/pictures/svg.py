@@ -1,4 +1,4 @@
-"""Pictures as part of an HTML page."""
+"""Pictures as parts of an HTML page."""
 
 import io
 import re
@@ -9,35 +9,63 @@ from matplotlib.figure import Figure
 
 from lineup.comparison.pictures.style import INK, STYLE
 
-# What a browser does without, inside a page: descriptions, names of XML's vocabularies, turns by nothing.
-NEEDLESS = re.compile(r'<metadata>.*?</metadata>| xmlns(:\w+)?="[^"]*"| transform="rotate\(-?0 [^"]*"', re.DOTALL)
+# What a browser does without inside a page: descriptions, names of XML's vocabularies, turns by nothing, and
+# a rule for all strokes, which stands in the page.
+NEEDLESS = re.compile(
+    r'<metadata>.*?</metadata>|<style.*?</style>| xmlns(:\w+)?="[^"]*"| transform="rotate\(-?0 [^"]*"',
+    re.DOTALL,
+)
 DEFINED = re.compile(r' id="([^"]*)"')
 USED = re.compile(r'(url\(#|href="#)([^")]+)')
 STYLED = re.compile(r' style="([^"]*)"')
 VALUE = re.compile(r'="[^"]*"')
-PRECISE = re.compile(r"-?\d+\.\d{3,}")  # of points, a thousandth of which nobody sees
+PRECISE = re.compile(r"-?\d+\.\d{3,}")  # of points, a hundredth of which nobody sees
 GROUP = re.compile(r"(<g\b[^>]*>|</g>)")
-EVERYTHING = re.compile(r'<style type="text/css">\*\{([^}]*)\}</style>')
 
 
-def format_svg(figure: Figure, name: str) -> str:
-    """An SVG element for an HTML page: no background, ink in the colour of the text around it.
+class SvgWriter:
+    """Writes the pictures of one page as short as they can be.
 
-    name: what its ids begin with. Those of other pictures on the page begin otherwise.
+    styles: {style: class}; what matplotlib says at every stroke is said once a page, by rules for classes.
     """
-    text = io.StringIO()
-    with mpl.rc_context(STYLE):
-        figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
-    svg = text.getvalue()
-    svg = NEEDLESS.sub("", svg[svg.index("<svg") :].replace(INK, "currentColor").replace("xlink:", ""))
-    svg = re.sub(r">\s+<", "><", VALUE.sub(lambda found: _shorten(found[0]), svg)).strip()
-    return _name_styles("".join(_leave_out_bare_groups(_name_ids(svg, name))), name)
+
+    def __init__(self) -> None:
+        self.styles: dict[str, str] = {}
+        self.pictures = 0
+
+    def write(self, figure: Figure) -> str:
+        """An SVG element for the page: no background, ink in the colour of the text around it."""
+        text = io.StringIO()
+        with mpl.rc_context(STYLE):
+            figure.savefig(text, format="svg", transparent=True, metadata={"Date": None, "Creator": None})
+        svg = text.getvalue()
+        svg = svg[svg.index("<svg") :].replace(INK, "currentColor").replace("xlink:href", "href")
+        svg = VALUE.sub(lambda found: _shorten(found[0]), NEEDLESS.sub("", svg))
+        self.pictures += 1
+        svg = _number_ids(re.sub(r">\s+<", "><", svg).strip(), f"p{self.pictures}")
+        svg = STYLED.sub(lambda found: f' class="{self._name_style(found[1])}"', svg)
+        return "".join(_leave_out_bare_groups(svg))
+
+    def list_rules(self) -> str:
+        """The rules of CSS that the pictures so far need."""
+        return "\n".join(f"figure .{name} {{ {style} }}" for style, name in self.styles.items())
+
+    def _name_style(self, style: str) -> str:
+        return self.styles.setdefault(style, f"s{len(self.styles)}")
 
 
 def _shorten(value: str) -> str:
-    """An attribute's value with at most two digits after each point, and on one line."""
+    """An attribute's value on one line, with at most two digits after each point."""
     rounded = PRECISE.sub(lambda found: f"{float(found[0]):.2f}".rstrip("0").rstrip("."), value)
     return " ".join(rounded.split()).replace(' "', '"')
+
+
+def _number_ids(svg: str, prefix: str) -> str:
+    """Number the ids after `prefix`; those that nothing in the picture refers to, nearly all, go."""
+    places = dict.fromkeys(place for _, place in USED.findall(svg))
+    names = {place: f"{prefix}-{number}" for number, place in enumerate(places)}
+    svg = DEFINED.sub(lambda found: f' id="{names[found[1]]}"' if found[1] in names else "", svg)
+    return USED.sub(lambda found: f"{found[1]}{names[found[2]]}", svg)
 
 
 def _leave_out_bare_groups(svg: str) -> Iterator[str]:
@@ -50,20 +78,3 @@ def _leave_out_bare_groups(svg: str) -> Iterator[str]:
             yield part
         if part == "</g>":
             kept.pop()
-
-
-def _name_ids(svg: str, name: str) -> str:
-    """Number the ids, `name` before each; those that nothing in the picture refers to, nearly all, go."""
-    places = dict.fromkeys(place for _, place in USED.findall(svg))
-    names = {place: f"{name}-{number}" for number, place in enumerate(places)}
-    svg = DEFINED.sub(lambda found: f' id="{names[found[1]]}"' if found[1] in names else "", svg)
-    return USED.sub(lambda found: f"{found[1]}{names[found[2]]}", svg)
-
-
-def _name_styles(svg: str, name: str) -> str:
-    """Say each style once, in rules for this picture alone: matplotlib says it at every stroke."""
-    styles = {style: f"s{number}" for number, style in enumerate(dict.fromkeys(STYLED.findall(svg)))}
-    svg = STYLED.sub(lambda found: f' class="{styles[found[1]]}"', svg)
-    rules = "".join(f"#{name}-svg .{short}{{{style}}}" for style, short in styles.items())
-    svg = EVERYTHING.sub(lambda found: f"<style>#{name}-svg *{{{found[1]}}}{rules}</style>", svg, count=1)
-    return svg.replace("<svg", f'<svg id="{name}-svg"', 1)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from lineup.models.narrow import TOGETHER, NarrowConv2d, find_gradient, speed_up
+from lineup.models.small_feature_maps import TOGETHER, SmallMapConv2d, find_gradient, speed_up
 
 
 @pytest.mark.parametrize("stride", [1, 2, 3])
@@ -34,7 +34,7 @@ def test_only_convolutions_that_keep_the_size_are_changed() -> None:
         nn.Conv2d(4, 4, 3, padding=1, padding_mode="reflect"), Own(4, 4, 3, padding=1),
     )  # fmt: skip
     names = list(net.state_dict())
-    assert [isinstance(layer, NarrowConv2d) for layer in speed_up(net)] == [True] * 2 + [False] * 7
+    assert [isinstance(layer, SmallMapConv2d) for layer in speed_up(net)] == [True] * 2 + [False] * 7
     assert list(net.state_dict()) == names
 
 
@@ -56,7 +56,7 @@ def test_a_step_gives_the_gradients_of_plain_convolutions(
     net, images = nn.Sequential(*layers), torch.randn(2 * TOGETHER, 3, 9, 9)
     plain = train_step(net, images)
     found = Mock(wraps=find_gradient)
-    monkeypatch.setattr("lineup.models.narrow.find_gradient", found)
+    monkeypatch.setattr("lineup.models.small_feature_maps.find_gradient", found)
     for one, other in zip(train_step(speed_up(net), images), plain, strict=True):
         # In bf16 small sums are as far off as large ones, for it is their terms that are rounded.
         torch.testing.assert_close(one, other, rtol=0.02, atol=0.01 * other.abs().max().item())

@@ -6,9 +6,9 @@ import pytest
 import torch
 from PIL import Image
 
-from lineup.data.pack import write_pack
-from lineup.data.records import Records
-from lineup.data.view import identify, measure_channels, pack_view, recolor, resize
+from lineup.data.dataset import write_dataset
+from lineup.data.prepare import identify, measure_channels, prepare, recolor, resize
+from lineup.data.raw import RawDataset
 from lineup.errors import LineupError
 
 
@@ -18,14 +18,14 @@ def some_images(number: int, channels: int = 3, side: int = 32) -> torch.Tensor:
     return torch.randint(256, shape, dtype=torch.uint8, generator=generator)
 
 
-RECORDS = Records(
+RECORDS = RawDataset(
     some_images(40), torch.arange(40) % 4, some_images(12), torch.arange(12) % 4, ("a", "b", "c", "d")
 )
 OPTIONS = {"color": "rgb", "size": 32, "validation": 0.2, "split_seed": 0, "normalize": "channel"}
 
 
 def test_learn_holds_train_and_validation_and_test_only_test() -> None:
-    learn, test = pack_view(RECORDS, **OPTIONS)
+    learn, test = prepare(RECORDS, **OPTIONS)
     assert torch.equal(learn.images, RECORDS.train_images)
     assert torch.equal(test.images, RECORDS.test_images)
     assert torch.equal(learn.labels, RECORDS.train_labels)
@@ -36,9 +36,9 @@ def test_learn_holds_train_and_validation_and_test_only_test() -> None:
 
 
 def test_ids_and_split_are_those_of_the_raw_pixels_in_every_view() -> None:
-    learn, test = pack_view(RECORDS, **OPTIONS)
+    learn, test = prepare(RECORDS, **OPTIONS)
     other = {**OPTIONS, "color": "gray", "size": 40, "normalize": "unit"}
-    gray_learn, gray_test = pack_view(RECORDS, **other)
+    gray_learn, gray_test = prepare(RECORDS, **other)
     assert torch.equal(learn.ids, gray_learn.ids)
     assert torch.equal(test.ids, gray_test.ids)
     assert torch.equal(learn.held_out, gray_learn.held_out)
@@ -53,7 +53,7 @@ def test_ids_do_not_depend_on_strides() -> None:
 
 
 def test_statistics_are_of_all_train_images_and_serve_the_test_images() -> None:
-    learn, test = pack_view(RECORDS, **OPTIONS)
+    learn, test = prepare(RECORDS, **OPTIONS)
     pixels = RECORDS.train_images.double().flatten(0, 2)
     assert learn.channel_mean == pytest.approx(pixels.mean(0).tolist(), rel=1e-12)
     assert learn.channel_std == pytest.approx(pixels.std(0, correction=0).tolist(), rel=1e-12)
@@ -64,13 +64,13 @@ def test_statistics_are_of_all_train_images_and_serve_the_test_images() -> None:
 
 @pytest.mark.parametrize(("normalize", "mean", "std"), [("unit", 0.0, 255.0), ("symmetric", 127.5, 127.5)])
 def test_fixed_normalisations_keep_the_statistics_beside(normalize: str, mean: float, std: float) -> None:
-    learn, _ = pack_view(RECORDS, **{**OPTIONS, "normalize": normalize})
+    learn, _ = prepare(RECORDS, **{**OPTIONS, "normalize": normalize})
     assert (learn.mean, learn.std) == ((mean,) * 3, (std,) * 3)
-    assert learn.channel_mean == pack_view(RECORDS, **OPTIONS)[0].channel_mean
+    assert learn.channel_mean == prepare(RECORDS, **OPTIONS)[0].channel_mean
 
 
 def test_a_view_has_the_statistics_of_its_own_pixels() -> None:
-    learn, _ = pack_view(RECORDS, **{**OPTIONS, "color": "gray", "size": 16})
+    learn, _ = prepare(RECORDS, **{**OPTIONS, "color": "gray", "size": 16})
     assert learn.images.shape == (40, 16, 16, 1)
     assert learn.channel_std == measure_channels(learn.images)[1]
 
@@ -110,13 +110,13 @@ def test_resizing_agrees_with_pillow(size: int) -> None:
 def test_batches_do_not_change_what_is_resized(monkeypatch: pytest.MonkeyPatch) -> None:
     images = some_images(7)
     whole = resize(images, 20)
-    monkeypatch.setattr("lineup.data.view.BATCH", 3)
+    monkeypatch.setattr("lineup.data.prepare.BATCH", 3)
     assert torch.equal(resize(images, 20), whole)
 
 
-def test_the_same_records_give_the_same_packed_bytes(tmp_path: Path) -> None:
+def test_the_same_images_give_the_same_bytes(tmp_path: Path) -> None:
     for name in ("one", "two"):
-        write_pack(pack_view(RECORDS, **{**OPTIONS, "size": 20})[0], tmp_path / name)
+        write_dataset(prepare(RECORDS, **{**OPTIONS, "size": 20})[0], tmp_path / name)
     assert (tmp_path / "one").read_bytes() == (tmp_path / "two").read_bytes()
 
 
@@ -125,5 +125,5 @@ def test_a_channel_that_never_varies_cannot_be_divided_by_its_deviation() -> Non
     images[..., 2] = 7
     records = replace(RECORDS, train_images=images)
     with pytest.raises(LineupError, match=r"channel 3 of 3 is the same in all images of train; .* to unit"):
-        pack_view(records, **OPTIONS)
-    assert pack_view(records, **{**OPTIONS, "normalize": "unit"})[0].channel_std[2] == 0
+        prepare(records, **OPTIONS)
+    assert prepare(records, **{**OPTIONS, "normalize": "unit"})[0].channel_std[2] == 0

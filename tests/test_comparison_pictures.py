@@ -1,4 +1,4 @@
-"""Pictures of the comparison, and how figures are written in it."""
+"""Pictures of the comparison, and the groups and costs that they show."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -12,21 +12,11 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from PIL import Image
 
-from lineup.comparison.classification import format_accuracy
-from lineup.comparison.figures import (
-    format_count,
-    format_differences,
-    format_digits,
-    format_figure,
-    is_smaller_better,
-    name_metric,
-)
-from lineup.comparison.pictures.bars import draw_accuracy, draw_gap
-from lineup.comparison.pictures.cost import choose_markers, draw_cost, draw_size, find_front
-from lineup.comparison.pictures.curves import draw_overlay
+from lineup.comparison.pictures.bars import plot_accuracy, plot_gap
+from lineup.comparison.pictures.cost import choose_markers, find_front, plot_cost, plot_size
+from lineup.comparison.pictures.curves import plot_overlay
 from lineup.comparison.table import COLUMNS, group_measured
-from lineup.comparison.task import Row, interval
-from lineup.comparison.texts import format_claimed
+from lineup.comparison.task import Row
 from lineup.pictures import save_figure
 
 
@@ -50,12 +40,7 @@ def test_front_holds_what_nothing_beats_in_both() -> None:
     assert [row["run"] for row in find_front(rows, "latency_ms")] == ["a", "c", "e", "as e"]
 
 
-def test_an_accuracy_has_the_longer_side_of_its_interval() -> None:
-    assert format_accuracy({"test_accuracy": 0.98, "test_low": 0.96, "test_high": 0.99}) == "0.9800 ±0.0200"
-    assert format_accuracy({"test_accuracy": 0.02, "test_low": 0.01, "test_high": 0.04}) == "0.0200 ±0.0200"
-
-
-@pytest.mark.parametrize("draw", [draw_cost, draw_size])
+@pytest.mark.parametrize("draw", [plot_cost, plot_size])
 def test_labels_of_crowded_runs_do_not_overlap(draw: Callable[[Sequence[Row]], Figure]) -> None:
     rows = [point(f"model_number_{i}", 1 + 0.01 * i, 0.7 + 0.001 * i) for i in range(6)]
     figure = draw([*rows, point("far", 20, 0.9)])
@@ -64,7 +49,7 @@ def test_labels_of_crowded_runs_do_not_overlap(draw: Callable[[Sequence[Row]], F
     assert not any(a.overlaps(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
-@pytest.mark.parametrize("draw", [draw_cost, draw_size])
+@pytest.mark.parametrize("draw", [plot_cost, plot_size])
 def test_labels_of_many_runs_do_not_overlap(draw: Callable[[Sequence[Row]], Figure]) -> None:
     # Seventy runs, most of them of like cost and accuracy, as transfer has them.
     crowd = [point(f"a5_96_{i} (A5)", 6 + 5 * (i * 0.618 % 1), 0.6 + 0.003 * i) for i in range(50)]
@@ -76,17 +61,17 @@ def test_labels_of_many_runs_do_not_overlap(draw: Callable[[Sequence[Row]], Figu
 
 def test_gaps_stand_widest_first() -> None:
     rows = [point("narrow", 1, 0.8), point("wide", 1, 0.7) | {"train_accuracy": 0.9, "gap": 0.2}]
-    (axes,) = draw_gap(rows).axes
+    (axes,) = plot_gap(rows).axes
     assert [label.get_text() for label in axes.get_yticklabels()] == ["wide", "narrow"]
 
 
 def test_labels_name_what_a_run_starts_from() -> None:
     rows = [point("plain", 1, 0.8), point("tuned", 1, 0.7) | {"row": "A1", "origin": "cifar100"}]
-    (axes,) = draw_accuracy(rows).axes
+    (axes,) = plot_accuracy(rows).axes
     assert {label.get_text() for label in axes.get_yticklabels()} == {"plain", "tuned from cifar100 (A1)"}
 
 
-@pytest.mark.parametrize("draw", [draw_cost, draw_size])
+@pytest.mark.parametrize("draw", [plot_cost, plot_size])
 def test_marks_show_what_a_run_starts_from(draw: Callable[[Sequence[Row]], Figure]) -> None:
     rows = [point("tuned", 1, 0.7) | {"row": "A1", "origin": "cifar100"}, point("plain", 2, 0.8)]
     assert choose_markers(rows) == {"": "o", "cifar100": "D"}
@@ -99,7 +84,7 @@ def test_marks_show_what_a_run_starts_from(draw: Callable[[Sequence[Row]], Figur
     assert [text.get_text() for text in legend.get_texts()] == ["not beaten in both", "from cifar100"]
 
 
-@pytest.mark.parametrize("draw", [draw_cost, draw_size])
+@pytest.mark.parametrize("draw", [plot_cost, plot_size])
 def test_the_legend_covers_no_dot(draw: Callable[[Sequence[Row]], Figure]) -> None:
     corners = [
         point(f"at {ms} {share}", ms, share) | {"origin": f"set {ms}", "machine": f"of {share}"}
@@ -114,7 +99,7 @@ def test_the_legend_covers_no_dot(draw: Callable[[Sequence[Row]], Figure]) -> No
 
 def test_milliseconds_of_two_machines_are_told_apart() -> None:
     rows = [point("slow", 5, 0.9), point("fast", 1, 0.8), point("gpu", 1, 0.7) | {"machine": "Abacus GPU"}]
-    figure = draw_cost(rows)
+    figure = plot_cost(rows)
     (axes,) = figure.axes
     [legend] = figure.legends
     told = [text.get_text() for text in legend.get_texts()]
@@ -123,7 +108,7 @@ def test_milliseconds_of_two_machines_are_told_apart() -> None:
     assert list(lines[told[0]].get_xdata()) == [1, 5]
     assert list(lines[told[1]].get_xdata()) == [1]
     assert lines[told[0]].get_color() != lines[told[1]].get_color()
-    (axes,) = draw_size(rows).axes
+    (axes,) = plot_size(rows).axes
     assert [line.get_label() for line in axes.lines].count("not beaten in both") == 1
 
 
@@ -135,70 +120,16 @@ def label_boxes(figure: Figure) -> list[Any]:
 
 def test_pictures_of_no_run_and_of_one_are_drawn(tmp_path: Path) -> None:
     for name, table in {"none": [], "one": [point("a", 1, 1.0)]}.items():
-        for draw in (draw_accuracy, draw_cost, draw_size, draw_gap):
+        for draw in (plot_accuracy, plot_cost, plot_size, plot_gap):
             save_figure(draw(table), tmp_path / f"{name}.png")
             with Image.open(tmp_path / f"{name}.png") as picture:
                 picture.load()
 
 
-@pytest.mark.parametrize(("split", "text"), [("test", "622,282 (test)"), ("", "622,282")])
-def test_a_claim_names_its_images_if_it_has_any(split: str, text: str) -> None:
-    assert format_claimed({"metric": "parameters", "claimed": 622_282.0, "split": split}) == text
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [(12, "12"), (622_282, "622K"), (999_990, "1M"), (11_173_962, "11.2M"), (1.3e9, "1.3G")],
-)
-def test_counts_are_short(number: float, text: str) -> None:
-    assert format_count(number) == text
-
-
-@pytest.mark.parametrize(
-    ("metric", "text", "name", "smaller"),
-    [
-        ("test_accuracy", "+0.1235", "test accuracy", False),
-        ("val_loss", "+0.1235", "validation loss", True),
-        ("test_mse", "+0.123457", "test MSE", True),
-        ("test_psnr", "+0.12", "test PSNR", False),
-        ("latency_ms", "+0.123", "latency ms", True),
-        ("test_ece", "+0.1235", "test ECE", True),
-        ("test_ece_scaled", "+0.1235", "test ECE scaled", True),
-        ("macs", "+0.12", "MACs", True),
-    ],
-)
-def test_figures_have_the_digits_and_the_direction_of_their_metric(
-    metric: str, text: str, name: str, smaller: bool
-) -> None:
-    assert format_figure(metric, 0.1234567, "+") == text
-    assert name_metric(metric) == name
-    assert is_smaller_better(metric) is smaller
-
-
-def test_accuracies_differ_by_points() -> None:
-    assert format_differences("test_accuracy", -0.0283, 0.0409) == "-2.83 to +4.09 points"
-    assert format_differences("test_mse", 0.0001, sign="") == "0.000100"
-    assert format_differences("test_accuracy", -0.00003, 0.0) == "-0.003 to +0.00 points"
-
-
-def test_the_interval_of_a_share_ends_where_shares_do() -> None:
-    row = {"test_seeds_low": -0.03, "test_seeds_high": 1.3681}
-    assert interval("seeds", "test_seeds", "test_accuracy").text(row) == "0.0000 to 1.0000"
-    assert interval("seeds", "test_seeds", "test_mse").text(row) == "-0.030000 to 1.368100"
-    assert interval("seeds", "test_seeds", "test_accuracy").text(dict.fromkeys(row)) == ""
-
-
-def test_numbers_have_three_digits_or_all_of_those_before_the_point() -> None:
-    numbers = (0.06169, 9.999, 523.4, 999.4, 999.6, 144_500)
-    assert [format_digits(each) for each in numbers] == ["0.0617", "10", "523", "999", "1,000", "144,500"]
-    assert format_figure("latency_ms", 1371.6) == "1,372"
-    assert format_figure("macs", 6.3e6) == "6,300,000"
-
-
 def test_as_many_curves_as_there_are_runs_are_told_apart() -> None:
     runs = [f"run{number}" for number in range(80)]
     curves = [{"run": run, "split": "validation", "epoch": 1, "accuracy": 0.5} for run in runs]
-    (axes,) = draw_overlay(curves, "accuracy", "accuracy").axes
+    (axes,) = plot_overlay(curves, "accuracy", "accuracy").axes
     assert len({(line.get_color(), line.get_linestyle()) for line in axes.lines}) == 80
 
 

@@ -20,7 +20,7 @@ BUSY_SECONDS = 10.0
 BUSY = "is busy, it is being blocked by"
 
 
-class Workshop(Protocol):
+class Host(Protocol):
     """Where stages are run, and how."""
 
     @property
@@ -37,7 +37,7 @@ class Workshop(Protocol):
         """The command that runs DVC."""
 
 
-class Crew:
+class Scheduler:
     """Stages run by DVC, each a process group of its own: `jobs` at a time, until the time `deadline`.
 
     With `cores`, the `threads` of those that run (1 where not given) are never more than these, but for a
@@ -46,14 +46,14 @@ class Crew:
 
     def __init__(
         self,
-        place: Workshop,
+        host: Host,
         jobs: int,
         deadline: float | None = None,
         *,
         cores: int | None = None,
         threads: Mapping[str, int] | None = None,
     ) -> None:
-        self._place, self._jobs, self._deadline = place, jobs, deadline
+        self._host, self._jobs, self._deadline = host, jobs, deadline
         self._cores, self._threads = cores, threads or {}
         self.seconds: dict[str, float] = {}
         self._running: dict[str, subprocess.Popen[bytes]] = {}
@@ -99,17 +99,17 @@ class Crew:
     def _environment(self) -> dict[str, str]:
         # A thread that waits for its next piece of work keeps its core busy, which others could use.
         polite = {"OMP_WAIT_POLICY": "passive"} if self._jobs > 1 else {}
-        return {**self._place.environment(), **polite}
+        return {**self._host.environment(), **polite}
 
     def _start(self, stage: str) -> None:
-        log = self._place.log(stage)
+        log = self._host.log(stage)
         log.parent.mkdir(parents=True, exist_ok=True)
         # Whole, or a signal between the start and the note of it would leave a process behind.
         with uninterrupted(), log.open("ab") as file:
             self._heads[stage] = file.tell()
             self._running[stage] = subprocess.Popen(
-                self._place.dvc("repro", "--single-item", stage),
-                cwd=self._place.repository,
+                self._host.dvc("repro", "--single-item", stage),
+                cwd=self._host.repository,
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
@@ -146,7 +146,7 @@ class Crew:
 
     def _read_log(self, stage: str) -> str:
         """What a stage has said since it was started, without the end of line."""
-        said = self._place.log(stage).read_bytes()[self._heads[stage] :]
+        said = self._host.log(stage).read_bytes()[self._heads[stage] :]
         return said.decode(errors="replace").rstrip()
 
     def _stop(self) -> None:

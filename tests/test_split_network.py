@@ -4,13 +4,14 @@ from typing import Any
 
 import pytest
 import torch
+from recipes import make_phase
 from torch import Tensor, nn
 
 from lineup.models import PixelModel
 from lineup.models.timm import build
 from lineup.precision import keep_depthwise_in_fp32
-from lineup.training.cut import Cut, compute_whole, find_cut
-from lineup.training.freeze import Freezer
+from lineup.training.freezing.freezer import Freezer
+from lineup.training.freezing.split_network import SplitNetwork, compute_whole, find_split
 
 
 class Block(nn.Module):
@@ -37,10 +38,10 @@ def stack(*layers: nn.Module) -> nn.Module:
 
 
 def freeze(net: nn.Module, trainable: str | float) -> nn.Module:
-    """`net` as it is trained in a phase with that `trainable`, without the memo."""
+    """`net` as it is trained in a phase with that `trainable`, without the feature cache."""
     model = PixelModel(net, (0.0,) * 3, (1.0,) * 3)
     freezer = Freezer(model)
-    freezer.start({"trainable": trainable})
+    freezer.start(make_phase(trainable=trainable))
     model.train()
     freezer.hold_statistics()
     if freezer.memo:
@@ -48,12 +49,12 @@ def freeze(net: nn.Module, trainable: str | float) -> nn.Module:
     return net
 
 
-def find(net: nn.Module, size: int = 8) -> Cut | None:
+def find(net: nn.Module, size: int = 8) -> SplitNetwork | None:
     torch.manual_seed(0)
-    return find_cut(net, torch.randn(16, 3, size, size).contiguous(memory_format=torch.channels_last))
+    return find_split(net, torch.randn(16, 3, size, size).contiguous(memory_format=torch.channels_last))
 
 
-def name_of(net: nn.Module, cut: Cut | None) -> str | None:
+def name_of(net: nn.Module, cut: SplitNetwork | None) -> str | None:
     return next(name for name, module in net.named_modules() if module is cut.place) if cut else None
 
 
@@ -139,7 +140,7 @@ def test_looking_for_it_leaves_the_network_and_random_numbers_alone() -> None:
     torch.manual_seed(0)
     images = torch.randn(16, 3, 8, 8)
     torch.set_rng_state(numbers)
-    assert find_cut(net, images)
+    assert find_split(net, images)
     assert all(torch.equal(each, before[name]) for name, each in net.state_dict().items())
     assert torch.equal(torch.get_rng_state(), numbers)
     assert all(parameter.grad is None for parameter in net.parameters())
@@ -170,7 +171,7 @@ def test_networks_of_timm_give_the_same_bits_in_parts(
     freeze(net.to(memory_format=torch.channels_last), trainable)
     images = torch.randn(16, 3, 32, 32).contiguous(memory_format=torch.channels_last)
     with torch.autocast("cpu", torch.bfloat16):
-        cut = find_cut(net, images)
+        cut = find_split(net, images)
         assert name_of(net, cut) == place
         assert cut
         net.eval()

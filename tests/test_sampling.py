@@ -3,34 +3,34 @@
 import numpy as np
 import torch
 
-from lineup.training.draw import draw_order, draw_uniform
+from lineup.training.sampling import sample_order, sample_uniform
 
 IDS = torch.arange(20_000) * 7919 - 10**8
 
 
 def test_numbers_are_uniform_and_uncorrelated() -> None:
-    drawn = draw_uniform(3, 5, IDS, 4).double()
+    drawn = sample_uniform(3, 5, IDS, 4).double()
     assert drawn.min() >= 0
     assert drawn.max() < 1
     torch.testing.assert_close(drawn.mean(0), torch.full((4,), 0.5).double(), atol=0.01, rtol=0)
     torch.testing.assert_close(drawn.std(0), torch.full((4,), 12**-0.5).double(), atol=0.01, rtol=0)
     lanes = torch.cat(
-        [drawn, draw_uniform(3, 6, IDS, 4).double(), draw_uniform(4, 5, IDS, 4).double()], dim=1
+        [drawn, sample_uniform(3, 6, IDS, 4).double(), sample_uniform(4, 5, IDS, 4).double()], dim=1
     )
     correlation = torch.corrcoef(lanes.T) - torch.eye(12)
     assert correlation.abs().max() < 0.03
 
 
 def test_a_draw_depends_on_its_key_alone() -> None:
-    whole = draw_uniform(1, 2, IDS, 3)
+    whole = sample_uniform(1, 2, IDS, 3)
     shuffled = torch.randperm(len(IDS))
-    assert torch.equal(draw_uniform(1, 2, IDS[shuffled], 3), whole[shuffled])
-    assert torch.equal(draw_uniform(1, 2, IDS[:1], 2), whole[:1, :2])
+    assert torch.equal(sample_uniform(1, 2, IDS[shuffled], 3), whole[shuffled])
+    assert torch.equal(sample_uniform(1, 2, IDS[:1], 2), whole[:1, :2])
 
 
 def test_splitmix64_is_the_published_one() -> None:
     """The finaliser against the same steps in numpy's unsigned arithmetic."""
-    from lineup.training.draw import _mix
+    from lineup.training.sampling import _mix
 
     bits = np.array([0, 1, 2**63, 2**64 - 1, 0x123456789ABCDEF], dtype=np.uint64)
     with np.errstate(over="ignore"):
@@ -41,8 +41,8 @@ def test_splitmix64_is_the_published_one() -> None:
 
 
 def test_an_order_is_a_permutation_that_changes_with_its_key() -> None:
-    order = draw_order(0, 0, 1000)
+    order = sample_order(0, 0, 1000)
     assert order.sort().values.tolist() == list(range(1000))
-    assert torch.equal(order, draw_order(0, 0, 1000))
-    assert not torch.equal(order, draw_order(0, 1, 1000))
-    assert not torch.equal(order, draw_order(1, 0, 1000))
+    assert torch.equal(order, sample_order(0, 0, 1000))
+    assert not torch.equal(order, sample_order(0, 1, 1000))
+    assert not torch.equal(order, sample_order(1, 0, 1000))

@@ -1,13 +1,16 @@
 """What a phase trains."""
 
+from typing import Any
+
 import pytest
 import torch
+from recipes import make_phase
 from torch import nn
 
+from lineup.components import freezes
 from lineup.errors import LineupError
 from lineup.models import PixelModel, count_parameters
-from lineup.training.fit import load_freezing
-from lineup.training.freeze import Freezer, set_trainable
+from lineup.training.freezing.freezer import Freezer, set_trainable
 
 
 def make() -> PixelModel:
@@ -54,13 +57,13 @@ def test_an_unknown_layer_lists_the_layers() -> None:
 def test_frozen_batch_norm_keeps_its_statistics() -> None:
     model = make()
     freezer = Freezer(model)
-    freezer.start({"trainable": "head"})
+    freezer.start(make_phase(trainable="head"))
     model.train()
     freezer.hold_statistics()
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     model(torch.randn(4, 3, 8, 8))
     assert all(torch.equal(tensor, before[name]) for name, tensor in model.state_dict().items())
-    freezer.start({"trainable": "all"})
+    freezer.start(make_phase())
     model.train()
     freezer.hold_statistics()
     model(torch.randn(4, 3, 8, 8))
@@ -74,16 +77,16 @@ def test_features_are_looked_up_where_the_first_layers_are_frozen(
     trainable: str | float, looked_up: bool
 ) -> None:
     freezer = Freezer(make())
-    freezer.start({"trainable": trainable})
+    freezer.start(make_phase(trainable=trainable))
     assert (freezer.memo is not None) is looked_up
 
 
 def test_a_phase_sets_dropout_and_the_next_one_has_the_networks_own_again() -> None:
     model = make()
     freezer = Freezer(model)
-    freezer.start({"trainable": "head", "dropout": 0.1})
+    freezer.start(make_phase(trainable="head", dropout=0.1))
     assert model.net.get_submodule("2").p == 0.1
-    freezer.start({"trainable": "all"})
+    freezer.start(make_phase())
     assert model.net.get_submodule("2").p == 0.5
 
 
@@ -94,7 +97,7 @@ def rates_of(model: PixelModel, optimizer: torch.optim.Optimizer) -> dict[str, f
 
 def test_rates_fall_geometrically_towards_the_first_layer_that_is_trained() -> None:
     model = make()
-    freezer, phase = Freezer(model), {"trainable": 0.75, "first_rate": 0.01}
+    freezer, phase = Freezer(model), make_phase(trainable=0.75, layer_decay=0.01)
     freezer.start(phase)
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.SGD(trained, lr=2.0)
@@ -110,17 +113,23 @@ def test_rates_fall_geometrically_towards_the_first_layer_that_is_trained() -> N
     torch.testing.assert_close(moved, -0.2 * model.net.get_submodule("3").weight.grad)
 
 
-def test_a_phase_without_first_rate_keeps_the_optimizers_groups() -> None:
+def test_a_phase_without_layer_decay_keeps_the_optimizers_groups() -> None:
     model = make()
     optimizer = torch.optim.SGD(model.parameters(), lr=2.0)
     groups = optimizer.param_groups
-    Freezer(model).spread_rates(optimizer, {"trainable": "all"})
+    Freezer(model).spread_rates(optimizer, make_phase())
     assert optimizer.param_groups is groups
 
 
 @pytest.mark.parametrize(
     ("phase", "needed"),
-    [({}, False), ({"first_rate": 0.1}, True), ({"trainable": "head"}, True), ({"dropout": 0.1}, True)],
+    [
+        ({}, False),
+        ({"layer_decay": 0.1}, True),
+        ({"trainable": "head"}, True),
+        ({"dropout": 0.1}, True),
+        ({"dropout": 0.0}, True),
+    ],
 )
-def test_only_phases_that_hold_something_back_load_it(phase: dict[str, object], needed: bool) -> None:
-    assert (load_freezing([{"trainable": "all"}, {"trainable": "all", **phase}]) is not None) is needed
+def test_only_phases_that_hold_something_back_load_it(phase: dict[str, Any], needed: bool) -> None:
+    assert freezes([make_phase(), make_phase(**phase)]) is needed

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 import torch
-from test_fit import make_pack, same
+from recipes import make_augmentation, make_recipe
+from test_fit import make_dataset, same
 from torch import Tensor, nn
 
 from lineup.console import Stopped
@@ -16,21 +17,15 @@ from lineup.models.timm import Classifier, build
 from lineup.precision import keep_depthwise_in_fp32
 from lineup.tasks import classification
 from lineup.training import fit
-from lineup.training import memo as memo_module
 from lineup.training.checkpoint import Checkpoint
-from lineup.training.cut import find_cut
 from lineup.training.fit import Fitted, Trainer
-from lineup.training.freeze import set_trainable
-from lineup.training.memo import TOGETHER, _compute, _stack
+from lineup.training.freezing import feature_cache
+from lineup.training.freezing.feature_cache import TOGETHER, _compute, _stack
+from lineup.training.freezing.freezer import set_trainable
+from lineup.training.freezing.split_network import find_split
 
-UNVARIED: dict[str, Any] = {
-    "flip": "none", "crop": 0, "rotate": 0.0, "shift": [0.0, 0.0], "fill": "zeros", "cutout": 0,
-    "jitter": [0.0] * 4,
-}  # fmt: skip
 RECIPE: dict[str, Any] = {
-    "epochs": 4, "batch_size": 16, "optimizer": "adam", "lr": 0.01, "momentum": 0.9, "weight_decay": 0.0,
-    "schedule": {"name": "constant"}, "smoothing": 0.0, "ema": 0.0, "patience": 0,
-    "keep": "last", "precision": "fp32", "threads": 2, "trainable": "head", "phases": {},
+    "epochs": 4, "batch_size": 16, "lr": 0.01, "checkpoint": "last", "precision": "fp32", "trainable": "head",
 }  # fmt: skip
 IMAGES, HELD_OUT = 64, 16
 
@@ -58,10 +53,10 @@ def train(model: PixelModel, folder: Path, augment: dict[str, Any] | None = None
     torch.manual_seed(1)
     return Trainer(
         model,
-        make_pack(IMAGES + HELD_OUT),
+        make_dataset(IMAGES + HELD_OUT),
         classification,
-        recipe={**RECIPE, **recipe},
-        augmentation={**UNVARIED, **(augment or {})},
+        recipe=make_recipe(**{**RECIPE, **recipe}),
+        augmentation=make_augmentation(**(augment or {})),
         seed=0,
         device=torch.device("cpu"),
         channels_last=True,
@@ -73,7 +68,7 @@ def train(model: PixelModel, folder: Path, augment: dict[str, Any] | None = None
 @pytest.fixture
 def one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Only images that are needed pass the base, and one for the look before the first step."""
-    monkeypatch.setattr(memo_module, "TOGETHER", 1)
+    monkeypatch.setattr(feature_cache, "TOGETHER", 1)
 
 
 def count(model: PixelModel) -> int:
@@ -84,16 +79,16 @@ def count(model: PixelModel) -> int:
 
 
 @contextmanager
-def without_memo() -> Iterator[None]:
+def without_cache() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(memo_module, "find_cut", lambda *_: None)
+        patch.setattr(feature_cache, "find_split", lambda *_: None)
         yield
 
 
-@pytest.mark.parametrize("recipe", [{}, {"ema": 0.9}, {"precision": "bf16"}], ids=str)
+@pytest.mark.parametrize("recipe", [{}, {"ema_decay": 0.9}, {"precision": "bf16"}], ids=str)
 @pytest.mark.parametrize("flip", ["none", "random"])
 def test_training_gives_the_same_bits(tmp_path: Path, recipe: dict[str, Any], flip: str) -> None:
-    with without_memo():
+    with without_cache():
         expected = train(make_model(), tmp_path, {"flip": flip}, **recipe)
     assert same(train(make_model(), tmp_path, {"flip": flip}, **recipe), expected)
 
@@ -118,15 +113,15 @@ def make_residual() -> PixelModel:
     return PixelModel(net, (100.0,) * 3, (60.0,) * 3)
 
 
-@pytest.mark.parametrize("recipe", [{}, {"ema": 0.9}, {"precision": "bf16"}], ids=str)
+@pytest.mark.parametrize("recipe", [{}, {"ema_decay": 0.9}, {"precision": "bf16"}], ids=str)
 def test_layers_before_those_that_are_trained_are_computed_once(
     tmp_path: Path, recipe: dict[str, Any]
 ) -> None:
-    with without_memo():
+    with without_cache():
         expected = train(make_residual(), tmp_path, trainable="2.norm", **recipe)
     model = make_residual()
     assert same(train(model, tmp_path, trainable="2.norm", **recipe), expected)
-    averaged = 0 if "ema" not in recipe else HELD_OUT  # which its copy computes
+    averaged = 0 if "ema_decay" not in recipe else HELD_OUT  # which its copy computes
     assert count(model) == IMAGES + HELD_OUT - averaged + TOGETHER - 1
 
 
@@ -197,8 +192,8 @@ def test_a_base_that_is_more_than_a_function_of_the_image_is_left_alone(
 @pytest.mark.usefixtures("one_by_one")
 def test_what_does_not_fit_is_computed_each_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = 20
-    monkeypatch.setattr(memo_module, "BYTES", kept * 6 * 4)
-    with without_memo():
+    monkeypatch.setattr(feature_cache, "BYTES", kept * 6 * 4)
+    with without_cache():
         expected = train(make_model(), tmp_path)
     model = make_model()
     assert same(train(model, tmp_path), expected)
@@ -216,7 +211,7 @@ def test_a_stopped_training_in_fp32_goes_on_bit_for_bit(
     """Fewer than sixteen images may have other last bits.
 
     With flips half a batch is missing in the second epoch, but all of it after the stop; with rotation the
-    memo has stopped looking, but looks again, and the last batch has eight images.
+    cache has stopped looking, but looks again, and the last batch has eight images.
     """
     recipe = {"batch_size": 28, "epochs": 5}
     expected = train(make_pointwise(), tmp_path / "a", augment, **recipe)
@@ -285,7 +280,7 @@ def test_in_fp32_features_do_not_depend_on_how_many_are_missing() -> None:
         together = net(images)
         torch.testing.assert_close(together[:1], net(images[:1]), rtol=1e-5, atol=1e-5)
     set_trainable(PixelModel(net, (0.0,) * 3, (1.0,) * 3), "head")
-    cut = find_cut(net, images)
+    cut = find_split(net, images)
     assert cut
     together = _compute(cut, images)
     assert torch.equal(together[:1], _compute(cut, images[:1]))
