@@ -114,6 +114,7 @@ DIFFERENT = {
     "where a name comes from": change("from lineup.tasks import", "from lineup.others import"),
     "what an import inside says": change("from lineup.models import", "from lineup.others import"),
     "a decorator": change("@cache\n", ""),
+    "a decorator that is not imported": change("    def apply", "    @property\n    def apply"),
     "another decorator": change("@cache", "@lru_cache"),
     "the text of an f-string": change("too much", "far too much"),
     "the format of an f-string": change(":.3f", ":.2f"),
