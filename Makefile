@@ -30,7 +30,7 @@ quickstart: $(READY)  ## run the whole pipeline on scikit-learn's digits, apart 
 	@cd $(WORKSPACE) && dvc repro
 	@cd $(WORKSPACE) && if [ metrics/comparison.md -ot .started ]; then cat metrics/comparison.md; fi
 	@echo
-	@echo "The report: $(WORKSPACE)/plots/report.html"
+	@echo "The report: $(WORKSPACE)/plots/full_report.html"
 	@echo "Change quickstart/params.yaml and run make quickstart again: only what the change touches is rerun."
 
 test: $(READY)  ## run the tests
