@@ -1,7 +1,7 @@
 """Which modules of lineup a Python file imports, found in its syntax tree: for types too."""
 
 import ast
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -11,19 +11,6 @@ ROOT = Path(__file__).parents[1]
 SRC = ROOT / "src"
 STAGES = sorted((ROOT / "stages").glob("*.py"))
 MODULES = sorted((SRC / "lineup").rglob("*.py"))
-
-
-def needed_modules(script: Path, chosen: Iterable[str] = ()) -> set[str]:
-    """All modules that `script` and the modules `chosen` at run time import of lineup, directly or not."""
-    seen: set[str] = set()
-    waiting = [*imported(script), *chosen]
-    while waiting:
-        for module in packages_of(waiting.pop()):
-            path = find_file(module)
-            if path and module not in seen:
-                seen.add(module)
-                waiting += imported(path)
-    return seen
 
 
 def imported(path: Path) -> Iterator[str]:
@@ -62,12 +49,6 @@ def loaded(path: Path) -> Iterator[str]:
                     yield str(make("?")).removesuffix(".?")
                 case _:
                     raise AssertionError(f"{ast.unparse(node)} does not go through lineup.components")
-
-
-def packages_of(module: str) -> list[str]:
-    """`module` and the packages around it, which importing it runs first."""
-    parts = module.split(".")
-    return [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
 
 
 def find_file(module: str) -> Path | None:
